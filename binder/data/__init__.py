@@ -1,0 +1,24 @@
+"""Pair tables and what is done to them before a model sees a sample. Floor: data.
+
+`PairTable.open` -> `split_by_group` -> `ModalityDataset`; `audit_leaks` looks across splits.
+"""
+
+from binder.data.dataset import ModalityDataset, collate_samples
+from binder.data.reading import OnError, Skip, SkipReport, read_sample, read_tensor
+from binder.data.splits import Leak, audit_leaks, split_by_group, split_by_values
+from binder.data.table import PairTable
+
+__all__ = [
+    "Leak",
+    "ModalityDataset",
+    "OnError",
+    "PairTable",
+    "Skip",
+    "SkipReport",
+    "audit_leaks",
+    "collate_samples",
+    "read_sample",
+    "read_tensor",
+    "split_by_group",
+    "split_by_values",
+]

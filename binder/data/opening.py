@@ -1,0 +1,50 @@
+"""Decides what a table's source is, and opens it. Floor: data; called by `PairTable.open`."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from datasets import Dataset
+
+from binder.data import folders, sources
+from binder.data.mapping import is_text, map_columns
+from binder.errors import TableError
+from binder.modality import ModalitySpec
+
+
+def load_table(
+    source: str, columns: Mapping[str, str] | None, specs: Mapping[str, ModalitySpec], verbatim: set[str]
+) -> tuple[Dataset, Path | None]:
+    """Find the dataset behind `source`, and the folder its relative paths start at.
+
+    Args:
+        source: a file, a folder or a hub id.
+        columns: modality -> column or subfolder; None to take those named like a modality.
+        specs: modalities that are not registered.
+        verbatim: CSV columns kept as the strings that are written.
+
+    Raises:
+        TableError: nothing of the kind is there, or it does not parse.
+    """
+    path = Path(source)
+    if path.is_file():
+        return sources.load_file(path, verbatim=verbatim), path.parent
+    if path.is_dir() and sources.is_saved_dataset(path):
+        return sources.load_saved(path), path
+    if path.is_dir():
+        names = folders.subfolders(path)
+        chosen = map_columns(names, columns and _that_exist(columns, names), specs)
+        texts = {name for name in chosen if is_text(name, specs)}
+        return folders.load_folder(path, chosen, texts=texts, verbatim=verbatim), path
+    if sources.looks_like_hub_id(source) and not path.suffix:
+        return sources.load_hub(source), None
+    raise TableError.explain(
+        "no such table",
+        got=path.absolute(),
+        expected="a .csv, .jsonl, .json or .parquet file, a folder, or a hub dataset ORG/NAME",
+        fix="check the path",
+    )
+
+
+def _that_exist(columns: Mapping[str, str], names: list[str]) -> dict[str, str]:
+    """The part of a mapping that folders fulfil; metadata.csv may hold the rest, and is checked after it is read."""
+    return {modality: column for modality, column in columns.items() if column in names} or dict(columns)

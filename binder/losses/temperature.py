@@ -1,0 +1,35 @@
+"""The softmax temperature, kept apart from the towers. Floor: losses; owned by the trainer.
+
+Towers return unit vectors; this module alone knows how they are scaled for the loss.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+MAX_SCALE = 100.0  # Radford et al. 2021, section 2.5: clipped "to prevent scaling the logits by more than 100"
+
+
+class Temperature(nn.Module):
+    """A fixed or learned temperature; calling it gives the scale, 1 / temperature.
+
+    Args:
+        initial: in [0.01, 10]; .07 as in CLIP.
+        learn: whether the logarithm of the scale is a parameter.
+    """
+
+    def __init__(self, initial: float = 0.07, *, learn: bool = True) -> None:
+        super().__init__()
+        if not 1 / MAX_SCALE <= initial <= 10:
+            raise ValueError(f"temperature {initial}: expected {1 / MAX_SCALE} to 10")
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(initial)), requires_grad=learn)
+
+    def forward(self) -> Float[Tensor, ""]:
+        return self.log_scale.clamp(max=math.log(MAX_SCALE)).exp()
+
+    @property
+    def value(self) -> float:
+        """The temperature now in force."""
+        return 1 / float(self().detach())

@@ -1,0 +1,23 @@
+"""Metrics as pure functions of matrices: similarity, relevance, values and groups. Floor: metrics.
+
+Called by the trainer's validation and by `binder.evaluate`; knows neither models nor tables.
+`ranking` scores, `chance` says what blind guessing would score, `bootstrap` says how sure we are.
+"""
+
+from binder.metrics.bootstrap import Interval, cluster_bootstrap, cluster_means, group_weights, percentile_interval
+from binder.metrics.chance import chance_metrics, median_best_rank
+from binder.metrics.ranking import RankTable, rank_blocks, rank_metrics, retrieval_scores
+
+__all__ = [
+    "Interval",
+    "RankTable",
+    "chance_metrics",
+    "cluster_bootstrap",
+    "cluster_means",
+    "group_weights",
+    "median_best_rank",
+    "percentile_interval",
+    "rank_blocks",
+    "rank_metrics",
+    "retrieval_scores",
+]

@@ -1,0 +1,156 @@
+"""What a modality promises: the `ModalitySpec` that every plug-in implements. Floor: foundations.
+
+A modality is an object, never a name prefix. Data rooms read through it, towers are built from
+it, and nothing else in binder knows which modality it is handling. Plug-ins subclass
+`ModalitySpec` as a frozen dataclass whose fields are the modality's options.
+"""
+
+import inspect
+import sys
+from abc import ABC, abstractmethod
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from binder.errors import SampleError
+from binder.storage import hash_bytes, hash_json
+from binder.types import Batch, InputContract, Sample, Source
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+class ModalitySpec(ABC):
+    """One sense: how its samples are read, prepared, varied, batched, encoded and shown.
+
+    The path of a sample: source --read--> sample --(contract)--> --transform--> tensor
+    --augment (training only)--> tensor --collate--> batch --encoder--> features (n, width).
+
+    Subclasses are frozen keyword-only dataclasses; the fields are the options that a config may
+    set and that the checkpoint stores. They are picklable and hold no state.
+    """
+
+    name: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def contract(self) -> InputContract:
+        """What `read` returns: layout, unit, range, rate, channels, length policy."""
+
+    @abstractmethod
+    def read(self, source: Source) -> Sample:
+        """Turn a path, bytes or array into a sample in the contract's unit and layout.
+
+        Raises:
+            SampleError: the source cannot be decoded, or its rate or unit is not the declared one.
+        """
+
+    @abstractmethod
+    def transform(self, sample: Sample) -> "torch.Tensor":
+        """Prepare one sample for the encoder: pure, deterministic, float32, of a fixed shape."""
+
+    def augment(self, tensor: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
+        """Vary one transformed tensor in training: same shape, new tensor, all chance from `generator`."""
+        del generator
+        return tensor
+
+    def collate(self, tensors: "list[torch.Tensor]") -> Batch:
+        """Put transformed tensors into what the encoder takes; the default stacks them."""
+        import torch
+
+        return torch.stack(tensors)
+
+    @abstractmethod
+    def encoder(self, **options: Any) -> "nn.Module":
+        """Build the default encoder: batch -> (n, width) features, with an int attribute `width`."""
+
+    @abstractmethod
+    def show(self, sample: Sample) -> np.ndarray | str:
+        """Draw one sample for a report: an RGB image, uint8 (height, width, 3), or a text."""
+
+    @abstractmethod
+    def synthetic(self, seed: int) -> Sample:
+        """Make a valid sample for tests and checks; another seed gives another sample."""
+
+    def load(self, source: Source) -> Sample:
+        """Read `source` and hold it to the contract: the only way samples enter binder."""
+        if isinstance(source, Path) or (isinstance(source, str) and self.contract.layout != "text"):
+            _check_file(Path(source))
+        sample = self.read(source)
+        self.contract.check(sample)
+        return sample
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The option values that rebuild this object, as JSON types."""
+        assert is_dataclass(self), f"{type(self).__name__} must be a dataclass: its fields are its options"
+        return asdict(self)
+
+    @property
+    def reference(self) -> str:
+        """The `module:Class` that names this modality's code."""
+        return f"{type(self).__module__}:{type(self).__qualname__}"
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with the options and with the code of the package that prepares samples."""
+        return hash_json({"name": self.name, "options": self.options, "code": _source_hash(type(self))})
+
+
+def read_bytes(source: Any) -> bytes:
+    """Fetch the encoded file behind a path, raw bytes, or a `datasets` cell {"bytes", "path"}.
+
+    For plug-ins whose `read` decodes file formats; whatever the file system says becomes a `SampleError`.
+
+    Raises:
+        SampleError: the file cannot be opened, holds nothing, or `source` names no file.
+    """
+    if isinstance(source, dict) and not source.keys().isdisjoint({"bytes", "path"}):
+        source = source.get("bytes") or Path(source.get("path") or "")
+    if isinstance(source, str | Path):
+        path = Path(source)
+        _check_file(path)
+        try:
+            source = path.read_bytes()
+        except OSError as error:
+            raise SampleError.explain("cannot open the file", got=f"{path} ({error.strerror})") from error
+    if not isinstance(source, bytes):
+        raise SampleError.explain("not a file", got=type(source).__name__, expected="a path or bytes")
+    if not source:
+        raise SampleError.explain("empty file", got="0 bytes", fix="copy the file again or remove the row")
+    return source
+
+
+def _check_file(path: Path) -> None:
+    try:
+        exists = path.exists()
+    except OSError as error:  # a name too long for the file system, a folder without permission
+        raise SampleError.explain("cannot open the file", got=f"{str(path)[:200]} ({error.strerror})") from error
+    if not exists:
+        raise SampleError.explain(
+            "file not found",
+            got=path,
+            expected="an existing file",
+            fix="check the path; relative paths start at the table's folder",
+        )
+    if path.is_dir():
+        raise SampleError.explain("a folder, not a file", got=path, expected="one file per sample")
+    if path.stat().st_size == 0:
+        raise SampleError.explain("empty file", got=f"{path} (0 bytes)", fix="copy the file again or remove the row")
+
+
+def _source_hash(cls: type) -> str:
+    """Hash the source of the plug-in's package (or module, where it stands alone)."""
+    module = sys.modules[cls.__module__]
+    file = getattr(module, "__file__", None)
+    if file is None:  # defined in a REPL or notebook cell: its own text is all there is
+        try:
+            return hash_bytes(inspect.getsource(cls).encode())
+        except (OSError, TypeError):
+            return "interactive"
+    home = Path(file)
+    files = sorted(home.parent.glob("*.py")) if (home.parent / "__init__.py").exists() else [home]
+    return hash_bytes(b"".join(path.read_bytes() for path in files))

@@ -1,0 +1,88 @@
+"""Small networks that several modalities build their default encoders from. Floor: towers.
+
+All use GroupNorm, never BatchNorm: a vector must not depend on its batch neighbours, and N
+processes must train like one. Each has an int `width`, the number of features it returns.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class ResidualBlock1d(nn.Module):
+    """Two convolutions over time beside a shortcut; halves the time axis when `stride` is 2."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, kernel: int, stride: int, dropout: float) -> None:
+        super().__init__()
+        self.body = nn.Sequential(
+            nn.Conv1d(in_channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False),
+            nn.GroupNorm(8, out_channels),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Conv1d(out_channels, out_channels, kernel, padding=kernel // 2, bias=False),
+            nn.GroupNorm(8, out_channels),
+        )
+        same = stride == 1 and in_channels == out_channels
+        self.shortcut = nn.Identity() if same else nn.Conv1d(in_channels, out_channels, 1, stride=stride)
+
+    def forward(self, x: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch out shorter"]:
+        return nn.functional.gelu(self.body(x) + self.shortcut(x))
+
+
+class TemporalConvNet(nn.Module):
+    """Residual 1-D convolutions over time, then mean and maximum over what is left.
+
+    Args:
+        in_channels: channels of the (batch, channel, time) input.
+        channels: output channels per stage, each divisible by 8; every stage halves time.
+        kernel: odd kernel size in time steps.
+        dropout: inside each block.
+    """
+
+    def __init__(
+        self, in_channels: int, *, channels: tuple[int, ...] = (64, 128, 256), kernel: int = 5, dropout: float = 0.1
+    ) -> None:
+        super().__init__()
+        sizes = (in_channels, *channels)
+        self.stages = nn.Sequential(
+            *(
+                ResidualBlock1d(a, b, kernel=kernel, stride=2, dropout=dropout)
+                for a, b in zip(sizes, sizes[1:], strict=False)
+            )
+        )
+        self.width = 2 * channels[-1]
+
+    def forward(self, x: Float[Tensor, "batch channel time"]) -> Float[Tensor, "batch width"]:
+        features = self.stages(x)
+        return torch.cat([features.mean(-1), features.amax(-1)], dim=-1)
+
+
+class ImageConvNet(nn.Module):
+    """Strided 2-D convolutions over an image-like map, then mean and maximum over space.
+
+    Args:
+        in_channels: channels of the (batch, channel, height, width) input.
+        channels: output channels per stage, each divisible by 8; every stage halves both sides.
+        dropout: on the pooled features.
+    """
+
+    def __init__(
+        self, in_channels: int, *, channels: tuple[int, ...] = (32, 64, 128, 256), dropout: float = 0.0
+    ) -> None:
+        super().__init__()
+        sizes = (in_channels, *channels)
+        self.stages = nn.Sequential(*(_image_stage(a, b) for a, b in zip(sizes, sizes[1:], strict=False)))
+        self.dropout = nn.Dropout(dropout)
+        self.width = 2 * channels[-1]
+
+    def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch features"]:
+        features = self.stages(x)
+        return self.dropout(torch.cat([features.mean((-2, -1)), features.amax((-2, -1))], dim=-1))
+
+
+def _image_stage(in_channels: int, out_channels: int) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False),
+        nn.GroupNorm(8, out_channels),
+        nn.GELU(),
+    )

@@ -1,0 +1,54 @@
+"""Seeded random variations that several modalities build their `augment` from. Floor: towers.
+
+All chance comes from the generator that is passed in; inputs are never changed in place.
+"""
+
+import math
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor
+
+
+def uniform(low: float, high: float, generator: Generator, *, size: tuple[int, ...] = ()) -> Tensor:
+    """Draw uniformly from `low` to `high`."""
+    return low + (high - low) * torch.rand(size, generator=generator)
+
+
+def time_path(length: int, *, crop: float, warp: float, generator: Generator) -> Float[Tensor, " length"]:
+    """Draw increasing positions in 0..length-1 at which to read a sequence again: another tempo.
+
+    Args:
+        length: steps of the sequence, and of the path.
+        crop: largest fraction of the sequence that is cut off, in sum at both ends.
+        warp: 0 keeps an even pace; at 1 the pace may drop to zero for a moment.
+        generator: all chance.
+    """
+    cut = uniform(0.0, crop, generator)
+    start = cut * torch.rand((), generator=generator)
+    phase = torch.arange(length) / max(length - 1, 1)
+    # a sine that is zero at both ends bends time without moving its ends; |slope| <= warp
+    cycles = 1 + int(torch.randint(2, (), generator=generator))
+    bend = uniform(-warp, warp, generator) / (math.pi * cycles) * torch.sin(math.pi * cycles * phase)
+    return (start + (1 - cut) * (phase + bend)).clamp(0, 1) * (length - 1)
+
+
+def read_at(sequence: Float[Tensor, "*lead time"], positions: Float[Tensor, " out"]) -> Float[Tensor, "*lead out"]:
+    """Read a sequence at fractional positions along its last axis, by linear interpolation."""
+    low = positions.floor().long().clamp(0, sequence.shape[-1] - 1)
+    high = (low + 1).clamp(max=sequence.shape[-1] - 1)
+    share = positions - low
+    return sequence[..., low] * (1 - share) + sequence[..., high] * share
+
+
+def small_rotation(degrees: float, generator: Generator) -> Float[Tensor, "3 3"]:
+    """Draw a rotation about a random axis by at most `degrees`."""
+    axis = torch.nn.functional.normalize(torch.randn(3, generator=generator), dim=0)
+    return rotation(axis, math.radians(degrees) * float(uniform(-1.0, 1.0, generator)))
+
+
+def rotation(axis: Float[Tensor, "3"], radians: float) -> Float[Tensor, "3 3"]:
+    """Rotation matrix about a unit `axis`, by the formula of Rodrigues."""
+    x, y, z = axis.tolist()
+    cross = torch.tensor([[0.0, -z, y], [z, 0.0, -x], [-y, x, 0.0]])
+    return torch.eye(3) + math.sin(radians) * cross + (1 - math.cos(radians)) * (cross @ cross)

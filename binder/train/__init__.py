@@ -1,0 +1,8 @@
+"""Training: one tower at a time against cached or live hub vectors. Floor: train; called by `binder.run`.
+
+`loop.py` is the place to start reading.
+"""
+
+from binder.train.loop import Outcome, Side, TowerTrainer
+
+__all__ = ["Outcome", "Side", "TowerTrainer"]

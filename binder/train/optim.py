@@ -1,0 +1,39 @@
+"""Optimiser, learning rate and weight average. Floor: train; called by the loop."""
+
+import math
+
+from torch import nn
+from torch.optim import AdamW
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from binder.config import TrainConfig
+
+
+def build_optimizer(model: nn.Module, config: TrainConfig) -> AdamW:
+    """AdamW; weight decay on matrices and kernels only, as in open_clip and CLIP."""
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    groups = [
+        {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
+    ]
+    return AdamW(groups, lr=config.lr)
+
+
+def learning_rate(step: int, num_steps: int, config: TrainConfig) -> float:
+    """Linear warm-up to `config.lr`, then half a cosine to zero; a function of the step alone.
+
+    Args:
+        step: 0 for the first update.
+        num_steps: updates in the whole run.
+        config: gives the peak rate and the share of warm-up steps.
+    """
+    warmup = round(config.warmup * num_steps)
+    if step < warmup:
+        return config.lr * (step + 1) / warmup
+    progress = (step - warmup) / max(1, num_steps - warmup)
+    return config.lr * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def build_average(model: nn.Module, decay: float | None) -> AveragedModel | None:
+    """An exponential moving average of `model`'s weights, or None where none is asked for."""
+    return None if decay is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))

@@ -1,0 +1,54 @@
+"""Retrieval on validation pairs while a tower trains. Floor: train; called by the loop.
+
+Scores hub pairs only, the pairs that training is allowed to know; emergent pairs are for the
+evaluator. Both directions are scored and averaged, equal hub items counted once.
+"""
+
+import numpy as np
+
+from binder.data import ModalityDataset
+from binder.hub.targets import HubTargets
+from binder.metrics import retrieval_scores
+from binder.towers import Tower, encode_samples
+
+
+def validate(
+    tower: Tower, samples: ModalityDataset, targets: HubTargets, keys: np.ndarray, *, batch_size: int, workers: int
+) -> dict[str, float]:
+    """Score tower -> hub and hub -> tower retrieval; the mean over directions and anchors.
+
+    Args:
+        tower: to be scored.
+        samples: validation samples of its modality.
+        targets: the hub's vectors of the same rows.
+        keys: int (row, anchor, rule); rows that agree on a rule are relevant to each other.
+        batch_size: samples per forward.
+        workers: processes that read.
+
+    Returns:
+        Score name -> value in 0..1, larger is better.
+    """
+    rows, vectors, _ = encode_samples(tower, samples, batch_size=batch_size, workers=workers)
+    scores = [
+        score
+        for anchor in range(len(targets.anchors))
+        for score in _score_anchor(rows, vectors, targets, keys[:, anchor], anchor)
+    ]
+    return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
+
+
+def _score_anchor(
+    rows: np.ndarray, vectors: np.ndarray, targets: HubTargets, keys: np.ndarray, anchor: int
+) -> list[dict[str, float]]:
+    held = targets.present[rows, anchor]
+    rows, vectors = rows[held], vectors[held]
+    _, first = np.unique(keys[rows, 0], return_index=True)  # rule 0 is the hub item's content
+    items = rows[np.sort(first)]
+    hub = targets(items)[0][:, anchor].numpy()
+    relevant = _agree(keys[rows], keys[items])
+    return [retrieval_scores(vectors, hub, relevant), retrieval_scores(hub, vectors, relevant.T)]
+
+
+def _agree(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Bool (len(a), len(b)): equal on at least one known rule; the numpy twin of `positive_mask`."""
+    return ((a[:, None] == b[None]) & (a >= 0)[:, None]).any(-1)

@@ -1,0 +1,50 @@
+"""Prepares a sound for an audio tower: a log-mel picture of fixed size; called by `Audio.transform`."""
+
+from functools import cache
+
+import numpy as np
+import torch
+from jaxtyping import Float, Float32
+from torch import Tensor
+from torchaudio.transforms import MelSpectrogram
+
+# [1] Y. Gong et al., 2021, AST: Audio Spectrogram Transformer, arXiv:2104.01778, sec. 2; ImageBind uses the same.
+WINDOW_SECONDS = 0.025
+HOP_SECONDS = 0.010
+LOWEST_HZ = 20.0  # the edge of hearing; kaldi's default
+# [2] AudioSet statistics of the log-mel bank in [1], egs/audioset/run.sh. Fixed, not per clip: loudness stays visible.
+MEL_MEAN = -4.2677
+MEL_STD = 4.5690
+FLOOR = (
+    1.19e-7  # [3] single-precision epsilon, kaldi's floor before the logarithm; silence becomes (ln FLOOR - mean) / std
+)
+
+
+def to_log_mel(
+    sample: Float32[np.ndarray, "time 1"], *, rate_hz: int, num_samples: int, num_mels: int
+) -> Float[Tensor, "1 {num_mels} frame"]:
+    """Bring the sound to `num_samples` (centre, or silence at the end) and take its normalised log-mel picture."""
+    waveform = _fit(torch.from_numpy(sample[:, 0].copy()), num_samples)
+    mel = _mel_bank(rate_hz, num_mels)(waveform)
+    return ((mel + FLOOR).log() - MEL_MEAN)[None] / MEL_STD
+
+
+def _fit(waveform: Float[Tensor, " time"], num_samples: int) -> Float[Tensor, " {num_samples}"]:
+    surplus = len(waveform) - num_samples
+    if surplus > 0:
+        return waveform[surplus // 2 : surplus // 2 + num_samples]
+    return torch.nn.functional.pad(waveform, (0, -surplus))
+
+
+@cache
+def _mel_bank(rate_hz: int, num_mels: int) -> MelSpectrogram:
+    """Filter banks take 100 times longer to build than to apply; they hold no state, so one per option set."""
+    window = round(WINDOW_SECONDS * rate_hz)
+    return MelSpectrogram(
+        sample_rate=rate_hz,
+        n_fft=2 ** (2 * window - 1).bit_length(),  # two windows: narrow enough bins for the lowest mel bands
+        win_length=window,
+        hop_length=round(HOP_SECONDS * rate_hz),
+        f_min=LOWEST_HZ,
+        n_mels=num_mels,
+    )

@@ -1,0 +1,32 @@
+"""Varies a prepared thermal picture in training; called by `Thermal.augment`."""
+
+import torch
+from jaxtyping import Float
+from torch import Generator, Tensor, nn
+
+
+def vary_thermal(
+    picture: Float[Tensor, "1 size size"],
+    generator: Generator,
+    *,
+    smallest_crop: float,
+    drift: float,
+    flip: bool,
+) -> Float[Tensor, "1 size size"]:
+    """Crop a random square and scale it back, offset all temperatures, perhaps mirror.
+
+    Args:
+        picture: as `to_tensor` returns it.
+        generator: the only source of chance.
+        smallest_crop: side of the smallest crop, as a share of the side.
+        drift: the largest offset, in units of the tensor; uncooled cameras drift between shutter events.
+        flip: mirror every second picture.
+    """
+    share, down, right, offset, coin = torch.rand(5, generator=generator).tolist()
+    size = picture.shape[-1]
+    side = max(1, round(size * (smallest_crop + (1 - smallest_crop) * share)))
+    top, left = round((size - side) * down), round((size - side) * right)
+    crop = picture[None, :, top : top + side, left : left + side]
+    varied = nn.functional.interpolate(crop, size=(size, size), mode="bilinear", align_corners=False)[0]
+    varied = varied + drift * (2 * offset - 1)
+    return varied.flip(-1) if flip and coin < 0.5 else varied
