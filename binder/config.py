@@ -7,7 +7,7 @@ stores beside its results. Defaults live here and nowhere else.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -54,7 +54,7 @@ class SplitConfig(_Section):
     values: dict[str, list[str | int]] | None = None
 
     @model_validator(mode="after")
-    def _one_way(self) -> Self:
+    def _one_way(self) -> "SplitConfig":
         ways = [self.column is not None, self.fractions is not None, self.by is not None and self.values is not None]
         if sum(ways) != 1 or (self.by is None) != (self.values is None):
             raise ValueError("give exactly one of: column; fractions; by together with values")
@@ -117,7 +117,7 @@ class TrainConfig(_Section):
     clip_norm: float | None = Field(1.0, gt=0)
     average: float | None = Field(None, gt=0, lt=1)
     precision: Literal["no", "bf16", "fp16"] = "no"
-    monitor: Literal["map", "mrr", "hit@1", "hit@5", "hit@10"] = "map"
+    monitor: Literal["mAP", "MRR", "hit@1", "hit@5", "hit@10"] = "mAP"
     patience: int | None = Field(None, ge=1)
     validate_every: int = Field(1, ge=1)
     save_every: int | None = Field(None, ge=1)
@@ -130,13 +130,13 @@ class LossConfig(_Section):
     Attributes:
         temperature: initial (or fixed) softmax temperature; .07 as in CLIP.
         learn_temperature: train it, clamped so that 1 / temperature <= 100.
-        positives: rows that agree on any of these are positives of each other, not negatives:
-            `content` (the same hub item, e.g. the same caption), `label`.
+        positives: which rows are positives of each other, not negatives: those with the same hub
+            item, say the same caption (`content`), or those and rows of the same label (`label`).
     """
 
     temperature: float = Field(0.07, ge=0.01, le=10)
     learn_temperature: bool = True
-    positives: tuple[Literal["content", "label"], ...] = ("content", "label")
+    positives: Literal["content", "label"] = "label"
 
 
 class TowerConfig(_Section):
@@ -195,7 +195,7 @@ class RunConfig(_Section):
     evaluate: EvaluateConfig = EvaluateConfig()
 
     @model_validator(mode="after")
-    def _overrides_fit(self) -> Self:
+    def _overrides_fit(self) -> "RunConfig":
         for name in self.towers:
             self.train_for(name)
             self.loss_for(name)
@@ -233,7 +233,9 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise ConfigError.explain("no such configuration", got=path, fix="give the path of a YAML file, e.g. one in configs/") from None
+        raise ConfigError.explain(
+            "no such configuration", got=path, fix="give the path of a YAML file, e.g. one in configs/"
+        ) from None
     except (yaml.YAMLError, UnicodeDecodeError, IsADirectoryError) as error:
         raise ConfigError.explain("not a YAML file", got=f"{path}: {error}") from None
     if not isinstance(content, dict):
@@ -252,8 +254,12 @@ def parse_config(content: dict[str, Any], *, origin: str = "configuration") -> R
     try:
         return RunConfig.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})" for fault in error.errors())
-        raise ConfigError.explain(f"{origin} cannot be run", got=faults, fix="see binder/config.py for every key and its default") from None
+        faults = "; ".join(
+            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})" for fault in error.errors()
+        )
+        raise ConfigError.explain(
+            f"{origin} cannot be run", got=faults, fix="see binder/config.py for every key and its default"
+        ) from None
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -268,5 +274,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
             section[parent] = {}
         section = section[parent]
         if not isinstance(section, dict):
-            raise ConfigError.explain("override goes through a value", got=override, expected=f"{parent} to be a section")
+            raise ConfigError.explain(
+                "override goes through a value", got=override, expected=f"{parent} to be a section"
+            )
     section[last] = yaml.safe_load(text)

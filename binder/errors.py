@@ -5,7 +5,7 @@ got, what was expected, the choices, and the fix.
 """
 
 from collections.abc import Iterable
-from typing import Any, Self
+from typing import Any
 
 
 class BinderError(Exception):
@@ -20,7 +20,7 @@ class BinderError(Exception):
         expected: Any = None,
         choices: Iterable[Any] | None = None,
         fix: str | None = None,
-    ) -> Self:
+    ) -> "BinderError":
         """Build the error with its parts in the order a reader needs them.
 
         Args:

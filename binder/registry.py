@@ -71,12 +71,21 @@ def create_modality(name: str, **options: Any) -> ModalitySpec:
     """
     cls = modality_class(name)
     try:
-        return cls(**options)
+        return cls(**_as_declared(cls, options))
     except (TypeError, ValueError) as error:
         choices = [field for field in getattr(cls, "__dataclass_fields__", {})]
         raise RegistryError.explain(
             f"modality {name!r} refuses its options", got=f"{options} ({error})", choices=choices
         ) from error
+
+
+def _as_declared(cls: type, options: dict[str, Any]) -> dict[str, Any]:
+    """Make whole numbers of float options floats: `50` and `50.0` in a config are one modality."""
+    fields = getattr(cls, "__dataclass_fields__", {})
+    whole = [
+        key for key, value in options.items() if type(value) is int and key in fields and fields[key].type is float
+    ]
+    return {**options, **{key: float(options[key]) for key in whole}}
 
 
 def hub_schemes() -> list[str]:

@@ -35,7 +35,7 @@ from modalities.skeleton import Skeleton
 RATE_HZ = 50.0  # nominal rate of the inertial sensor (authors' page)
 STANDARD_GRAVITY = 9.80665  # m/s^2 per g
 FOCAL_PIXELS = 285.0  # Kinect v1 depth camera at 320 x 240, fitted to joints and silhouettes
-WINDOW_M = 2.4  # side of the square kept around the body: a tall person with raised arms
+WINDOW_M = 2.1  # side of the square kept around the body; beyond it lie under 0.1 % of the pixels of UTD-MHAD
 DEPTH_SIDE, DEPTH_FRAMES = 64, 32  # of the clips that are kept
 TRAIN_SUBJECTS, TUNING_SUBJECT = (1, 3, 5, 7), 7
 NUM_FOLDS, ACTIONS_PER_FOLD, FOLD_SEED = 5, 5, 0
@@ -97,7 +97,9 @@ def read_action_names(path: Path) -> dict[int, str]:
     with path.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     if not rows or not {"id", "name"} <= rows[0].keys():
-        raise TableError.explain("wrong columns", got=f"{path}: {', '.join(rows[0]) if rows else 'no rows'}", expected="id, name")
+        raise TableError.explain(
+            "wrong columns", got=f"{path}: {', '.join(rows[0]) if rows else 'no rows'}", expected="id, name"
+        )
     return {int(row["id"]): row["name"] for row in rows}
 
 
@@ -105,7 +107,9 @@ def find_recordings(source: Path, names: dict[int, str]) -> list[Recording]:
     """All recordings of `source`, sorted, each with its three files and a known action."""
     found = {folder: set(_scan(source / folder, kind)) for folder, (kind, _) in KINDS.items()}
     recordings = set.union(*found.values())
-    missing = [f"{folder}/{r.id}_{KINDS[folder][0]}.mat" for folder in KINDS for r in sorted(recordings - found[folder])]
+    missing = [
+        f"{folder}/{r.id}_{KINDS[folder][0]}.mat" for folder in KINDS for r in sorted(recordings - found[folder])
+    ]
     if missing:
         raise TableError.explain(
             f"{len(missing)} file(s) missing",
@@ -151,7 +155,9 @@ def _load(source: Path, folder: str, recording: Recording, right: Callable[[np.n
         array = loadmat(path, variable_names=[variable])[variable]
     except (MatReadError, ValueError, TypeError, KeyError, OSError) as error:
         raise SampleError.explain(
-            "not a readable MATLAB file", got=f"{path}: {type(error).__name__}: {error}", expected=f"variable {variable}"
+            "not a readable MATLAB file",
+            got=f"{path}: {type(error).__name__}: {error}",
+            expected=f"variable {variable}",
         ) from error
     if not right(array):
         raise SampleError.explain("wrong shape", got=f"{path}: {array.shape}", expected=f"the layout of {variable}")
@@ -178,7 +184,11 @@ def crop_body(frames: np.ndarray) -> np.ndarray:
     # 4 x 4 source positions for each pixel kept; the nearest source pixel is read at each
     offsets = np.linspace(-half, half, 4 * DEPTH_SIDE, endpoint=False) + half / (4 * DEPTH_SIDE)
     window = _take(_take(clip, np.median(rows) + offsets, axis=1), np.median(columns) + offsets, axis=2)
-    cells = window.reshape(-1, DEPTH_SIDE, 4, DEPTH_SIDE, 4).transpose(0, 1, 3, 2, 4).reshape(-1, DEPTH_SIDE, DEPTH_SIDE, 16)
+    cells = (
+        window.reshape(-1, DEPTH_SIDE, 4, DEPTH_SIDE, 4)
+        .transpose(0, 1, 3, 2, 4)
+        .reshape(-1, DEPTH_SIDE, DEPTH_SIDE, 16)
+    )
     return _median_of_seen(cells)
 
 

@@ -120,7 +120,7 @@ def _to_array(cell: pa.ListScalar) -> np.ndarray:
     while _is_list(values.type):
         values = values.storage if isinstance(values, pa.ExtensionArray) else values
         _check_no_nulls(values)
-        lengths = pc.unique(pc.list_value_length(values)).to_pylist()
+        lengths = pc.list_value_length(values).unique().to_pylist()  # pyright: ignore[reportAttributeAccessIssue]
         if len(lengths) > 1:
             raise SampleError.explain(
                 "ragged array", got=f"inner lists of lengths {sorted(lengths)[:5]}", expected="equal lengths"

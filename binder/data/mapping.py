@@ -56,6 +56,11 @@ def name_column(names: list[str], given: str | None, default: str) -> str | None
 
 
 def check_unique(ids: list[str]) -> list[str]:
+    """Give `ids` back.
+
+    Raises:
+        TableError: one of them stands twice.
+    """
     if len(set(ids)) < len(ids):
         seen: set[str] = set()
         twice = [name for name in ids if name in seen or seen.add(name)]

@@ -13,9 +13,8 @@ from typing import Any
 
 import datasets
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 from datasets import Dataset, DatasetDict
+from pyarrow import csv, parquet
 
 from binder.errors import TableError
 
@@ -52,14 +51,14 @@ def load_file(path: Path, *, verbatim: set[str]) -> Dataset:
 
 def read_csv(path: Path, *, verbatim: set[str]) -> pa.Table:
     """Read a CSV file; an empty cell is null, a quoted empty string is an empty string, nothing else is null."""
-    convert = pa.csv.ConvertOptions(
+    convert = csv.ConvertOptions(
         column_types={name: pa.string() for name in verbatim},
         null_values=[""],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
     )
-    parse = pa.csv.ParseOptions(newlines_in_values=True)
-    return pa.csv.read_csv(path, parse_options=parse, convert_options=convert)
+    parse = csv.ParseOptions(newlines_in_values=True)
+    return csv.read_csv(path, parse_options=parse, convert_options=convert)
 
 
 def is_saved_dataset(path: Path) -> bool:
@@ -129,7 +128,7 @@ def _json_column(path: Path, name: str, cells: list[Any]) -> pa.Array:
 
 def _read_parquet(path: Path) -> Dataset:
     if path.stat().st_size <= IN_MEMORY_BYTES:
-        return Dataset(pa.parquet.read_table(path))
+        return Dataset(parquet.read_table(path))
     with _quiet():
         return Dataset.from_parquet(str(path))  # pyright: ignore[reportReturnType]
 

@@ -15,7 +15,7 @@ from datasets import Dataset
 from binder.data.cells import check_cell_type, content_hash, is_missing, to_source
 from binder.data.mapping import check_unique, is_text, map_columns, name_column
 from binder.data.opening import load_table
-from binder.errors import TableError
+from binder.errors import SampleError, TableError
 from binder.modality import ModalitySpec
 from binder.registry import modality_names
 from binder.storage import hash_json
@@ -77,7 +77,8 @@ class PairTable:
                 rows, duplicate or missing ids, missing groups or labels.
         """
         specs = dict(specs or {})
-        verbatim = {id or "id", group or "group", *(columns or modality_names()), *(columns or {}).values(), *specs}
+        names = {id or "id", group or "group", label or "label"}
+        verbatim = names | {*modality_names(), *specs, *(columns or {}).values()}
         dataset, home = load_table(str(source), columns, specs, verbatim)
         return cls.from_dataset(
             dataset, root=root or home, columns=columns, id=id, group=group, label=label, specs=specs
@@ -123,9 +124,8 @@ class PairTable:
         return len(self._rows)
 
     def __repr__(self) -> str:
-        return (
-            f"PairTable({len(self)} rows; {', '.join(f'{name}={column!r}' for name, column in self.columns.items())})"
-        )
+        mapping = ", ".join(f"{modality}={column!r}" for modality, column in self.columns.items())
+        return f"PairTable({len(self)} rows; {mapping})"
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "PairTable":
         """The rows at `indices`, in that order.
@@ -184,12 +184,15 @@ class PairTable:
         return list(self._dataset.column_names)
 
     def content_hashes(self, modality: str) -> list[str | None]:
-        """One content hash per row; None for a missing cell or file. Computed once per table and its selections."""
+        """One content hash per row; None for a missing cell or file, or a broken array cell.
+
+        Computed once for a table and all its selections.
+        """
         self._column(modality)
         known = self._hashes[modality]
         for index, row in enumerate(self._rows):
             if int(row) not in known:
-                known[int(row)] = content_hash(self.cell(index, modality))
+                known[int(row)] = self._content_hash(index, modality)
         return [known[int(row)] for row in self._rows]
 
     @property
@@ -218,6 +221,12 @@ class PairTable:
                 f"the table has no {modality}", got=modality, choices=self.columns, fix="map a column to it"
             )
         return self.columns[modality]
+
+    def _content_hash(self, index: int, modality: str) -> str | None:
+        try:
+            return content_hash(self.cell(index, modality))
+        except SampleError:  # a broken array cell; reading it reports why
+            return None
 
     def _arrow_column(self, name: str) -> Any:
         return self._dataset.select_columns(name)[:][name].take(self._rows)

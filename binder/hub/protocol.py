@@ -6,7 +6,7 @@ the model. The cache, the trainer and `Space` know nothing but the `Hub` protoco
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -46,7 +46,7 @@ class Hub(Protocol):
         """Raise `HubError` if a weight requires a gradient, trains, or has changed since loading."""
         ...
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "Hub":
         """Move the model; vectors still come back on the CPU."""
         ...
 
@@ -84,7 +84,7 @@ class FrozenHub(ABC):
     def fingerprint(self) -> str:
         return self._fingerprint
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference_mode: a live hub's vectors enter the loss, whose backward saves them
     def embed(self, modality: str, samples: Sequence[Sample]) -> Float[Tensor, "sample {self.dim}"]:
         if modality not in self.native:
             raise HubError.explain(
@@ -124,7 +124,7 @@ class FrozenHub(ABC):
                 fix="reload the hub",
             )
 
-    def to(self, device: torch.device | str) -> Self:
+    def to(self, device: torch.device | str) -> "FrozenHub":
         self._device = torch.device(device)
         self._model.to(self._device)
         return self

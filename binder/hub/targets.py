@@ -16,7 +16,7 @@ from binder.hub.protocol import Hub
 from binder.hub.transform import HubTransform
 from binder.modality import ModalitySpec
 
-Embed = Callable[[str, Sequence[int]], Tensor]
+Embed = Callable[[str, np.ndarray], Tensor]
 
 
 class HubTargets:
@@ -33,7 +33,7 @@ class HubTargets:
         self.dim = dim
         self._embed = embed
 
-    def __call__(self, rows: Sequence[int]) -> tuple[Float[Tensor, "row anchor dim"], Bool[Tensor, "row anchor"]]:
+    def __call__(self, rows: Sequence[int] | np.ndarray) -> tuple[Float[Tensor, "row anchor dim"], Bool[Tensor, "row anchor"]]:
         """Vectors of `rows`; where a row lacks an anchor, `present` is False and the vector is zero and unread."""
         rows = np.asarray(rows)
         present = torch.from_numpy(self.present[rows])
@@ -45,18 +45,21 @@ class HubTargets:
         return targets, present
 
 
-def cached_targets(caches: Mapping[str, HubCache], num_rows: int, transform: HubTransform) -> HubTargets:
-    """Targets read from memory-mapped caches; `transform` is applied to what is read."""
-    present = {anchor: np.isin(np.arange(num_rows), cache.rows) for anchor, cache in caches.items()}
-    return HubTargets(
-        lambda anchor, rows: transform(caches[anchor].vectors_for(rows)), present, next(iter(caches.values())).dim
-    )
+def cached_targets(caches: Mapping[str, HubCache], transform: HubTransform | None = None) -> HubTargets:
+    """Targets read from memory-mapped caches of one table; `transform` is applied to what is read."""
+
+    def embed(anchor: str, rows: np.ndarray) -> Tensor:
+        vectors = caches[anchor].vectors_for(rows)
+        return vectors if transform is None else transform(vectors)
+
+    present = {anchor: cache.positions >= 0 for anchor, cache in caches.items()}
+    return HubTargets(embed, present, next(iter(caches.values())).dim)
 
 
 def live_targets(hub: Hub, table: PairTable, specs: Mapping[str, ModalitySpec]) -> HubTargets:
     """Targets from the hub itself, run anew for every request; a broken sample raises when it is met."""
 
-    def embed(anchor: str, rows: Sequence[int]) -> Tensor:
+    def embed(anchor: str, rows: np.ndarray) -> Tensor:
         return hub.embed(anchor, [read_sample(table, int(row), specs[anchor]) for row in rows])
 
     return HubTargets(embed, {anchor: table.present(anchor) for anchor in specs}, hub.dim)

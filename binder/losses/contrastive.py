@@ -35,5 +35,5 @@ def info_nce(
 
 
 def _one_way(logits: Float[Tensor, "query gallery"], positive: Bool[Tensor, "query gallery"]) -> Float[Tensor, ""]:
-    target = positive / positive.sum(dim=1, keepdim=True)
+    target = positive.to(logits.dtype) / positive.sum(dim=1, keepdim=True)
     return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()

@@ -4,20 +4,41 @@ Called by the trainer's validation and by `binder.evaluate`; knows neither model
 `ranking` scores, `chance` says what blind guessing would score, `bootstrap` says how sure we are.
 """
 
-from binder.metrics.bootstrap import Interval, cluster_bootstrap, cluster_means, group_weights, percentile_interval
+from binder.metrics.bootstrap import (
+    CONFIDENCE,
+    Interval,
+    cluster_bootstrap,
+    cluster_means,
+    group_weights,
+    percentile_interval,
+)
 from binder.metrics.chance import chance_metrics, median_best_rank
-from binder.metrics.ranking import RankTable, rank_blocks, rank_metrics, retrieval_scores
+from binder.metrics.ranking import (
+    CUTOFFS,
+    RankTable,
+    cutoffs_within,
+    rank_blocks,
+    rank_metrics,
+    rank_variants,
+    retrieval_scores,
+    rows_per_block,
+)
 
 __all__ = [
+    "CONFIDENCE",
+    "CUTOFFS",
     "Interval",
     "RankTable",
     "chance_metrics",
     "cluster_bootstrap",
     "cluster_means",
+    "cutoffs_within",
     "group_weights",
     "median_best_rank",
     "percentile_interval",
     "rank_blocks",
     "rank_metrics",
+    "rank_variants",
     "retrieval_scores",
+    "rows_per_block",
 ]

@@ -7,7 +7,7 @@ answers the same score still gets 1.0, while a collapsed space, where everything
 With one relevant item in a tie this is the usual mid-rank, 1 + #greater + #equal / 2.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -83,7 +83,7 @@ def rank_metrics(
         MetricError: an empty side, NaN or infinite similarity, a k out of range, or a query without
             any relevant item (drop and count those first: they have no rank).
     """
-    _check_matrices(similarity, relevant)
+    _check_not_empty(similarity.shape)
     step = rows_per_block(similarity.shape[1])
     starts = range(0, len(similarity), step)
     return rank_blocks(((similarity[i : i + step], relevant[i : i + step]) for i in starts), ks)
@@ -93,9 +93,26 @@ def rank_blocks(
     blocks: Iterable[tuple[Float32[np.ndarray, "_ gallery"], Bool[np.ndarray, "_ gallery"]]], ks: tuple[int, ...]
 ) -> RankTable:
     """Like `rank_metrics`, for queries that arrive a block at a time, so that no full matrix need exist."""
-    return RankTable.concatenate(
-        _rank_block(similarity, relevant, ks, offset) for similarity, relevant, offset in _with_offsets(blocks)
-    )
+    return rank_variants(((similarity, [relevant]) for similarity, relevant in blocks), ks)[0]
+
+
+def rank_variants(
+    blocks: Iterable[tuple[Float32[np.ndarray, "_ gallery"], Sequence[Bool[np.ndarray, "_ gallery"]]]],
+    ks: tuple[int, ...],
+) -> list[RankTable]:
+    """Score the same similarities against several relevances, sorting them once: one table per relevance."""
+    parts: list[list[RankTable]] = []
+    offset = 0
+    for similarity, relevances in blocks:
+        ranked = _SortedBlock(similarity, offset)
+        parts.append([_rank_block(ranked, relevant, ks) for relevant in relevances])
+        offset += len(similarity)
+    return [RankTable.concatenate(variant) for variant in zip(*parts, strict=True)]
+
+
+def cutoffs_within(num_gallery: int) -> tuple[int, ...]:
+    """The usual cut-offs that a gallery of this size allows."""
+    return tuple(k for k in CUTOFFS if k <= num_gallery)
 
 
 def rows_per_block(num_gallery: int) -> int:
@@ -112,79 +129,89 @@ def retrieval_scores(
 
     Cut-offs larger than the gallery are left out.
     """
-    ks = tuple(k for k in CUTOFFS if k <= len(gallery_vectors))
+    _check_not_empty(relevant.shape)
+    ks = cutoffs_within(len(gallery_vectors))
     step = rows_per_block(len(gallery_vectors))
     starts = range(0, len(query_vectors), step)
     blocks = ((query_vectors[i : i + step] @ gallery_vectors.T, relevant[i : i + step]) for i in starts)
-    if len(query_vectors) == 0 or len(gallery_vectors) == 0:
-        _check_matrices(np.zeros(relevant.shape, np.float32), relevant)
     return rank_blocks(blocks, ks).means()
 
 
-def _with_offsets(blocks: Iterable[tuple[np.ndarray, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray, int]]:
-    offset = 0
-    for similarity, relevant in blocks:
-        yield similarity, relevant, offset
-        offset += len(similarity)
+class _SortedBlock:
+    """A block of similarities in which "how many are greater" is one binary search for all queries.
+
+    Keys that begin with the query number make the sorted rows one flat sorted array.
+    """
+
+    def __init__(self, similarity: np.ndarray, offset: int) -> None:
+        _check_similarity(similarity, offset)
+        self.similarity, self.offset = similarity, offset
+        self.sorted_keys = self._keys(np.arange(len(similarity))[:, None], np.sort(similarity, axis=1)).ravel()
+
+    @staticmethod
+    def _keys(query: np.ndarray, values: np.ndarray) -> np.ndarray:
+        return (query.astype(np.int64) << 32) + _sortable(values)
+
+    def relevant_ranks(self, relevant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Rank of every relevant item, its order among the relevant, query after query, and their numbers."""
+        num_queries, num_gallery = relevant.shape
+        num_relevant = relevant.sum(axis=1, dtype=np.int64)
+        query = np.repeat(np.arange(num_queries), num_relevant)
+        answers = np.sort(self._keys(query, self.similarity[relevant]))
+        row_end, answers_end = (query + 1) * num_gallery, np.cumsum(num_relevant)[query]
+        greater = row_end - np.searchsorted(self.sorted_keys, answers, "right")
+        greater -= answers_end - np.searchsorted(answers, answers, "right")
+        not_less = row_end - np.searchsorted(self.sorted_keys, answers, "left")
+        not_less -= answers_end - np.searchsorted(answers, answers, "left")
+        order = answers_end - np.arange(len(answers))
+        return order + (greater + not_less) / 2, order, num_relevant
 
 
-def _rank_block(similarity: np.ndarray, relevant: np.ndarray, ks: tuple[int, ...], offset: int) -> RankTable:
-    _check_matrices(similarity, relevant, offset)
-    _check_cutoffs(ks, similarity.shape[1])
-    ranks, order, num_relevant = _relevant_ranks(similarity, relevant)
-    first = np.concatenate([[0], np.cumsum(num_relevant)[:-1]])  # where each query's ranks start
-    best = np.minimum.reduceat(ranks, first)
+def _rank_block(block: _SortedBlock, relevant: np.ndarray, ks: tuple[int, ...]) -> RankTable:
+    _check_relevant(block.similarity, relevant, block.offset)
+    _check_cutoffs(ks, relevant.shape[1])
+    ranks, order, num_relevant = block.relevant_ranks(relevant)
+    first = np.cumsum(num_relevant) - num_relevant  # where each query's ranks start
     inside = np.stack([np.add.reduceat((ranks <= k).astype(np.float64), first) for k in ks], axis=1)
     return RankTable(
         ks=tuple(ks),
         num_relevant=num_relevant,
-        best_rank=best,
+        best_rank=np.minimum.reduceat(ranks, first),
         hit=(inside > 0).astype(np.float64),
         recall=inside / num_relevant[:, None],
         average_precision=np.add.reduceat(order / ranks, first) / num_relevant,
     )
 
 
-def _relevant_ranks(similarity: np.ndarray, relevant: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rank of every relevant item among all, and its order among the relevant, query after query.
-
-    Sorting keys that begin with the query number makes one flat sorted array of the whole block, in
-    which one binary search counts what is greater or equal for all relevant items at once.
-    """
-    num_queries, num_gallery = similarity.shape
-    query_key = np.arange(num_queries, dtype=np.int64)[:, None] << 32
-    everything = (query_key + _sortable(np.sort(similarity, axis=1))).ravel()
-    num_relevant = relevant.sum(axis=1, dtype=np.int64)
-    query = np.repeat(np.arange(num_queries), num_relevant)
-    answers = np.sort((query << 32) + _sortable(similarity[relevant]))
-    ends = np.cumsum(num_relevant)[query]
-    irrelevant_greater = (query + 1) * num_gallery - np.searchsorted(everything, answers, "right")
-    irrelevant_greater -= ends - np.searchsorted(answers, answers, "right")
-    irrelevant_not_less = (query + 1) * num_gallery - np.searchsorted(everything, answers, "left")
-    irrelevant_not_less -= ends - np.searchsorted(answers, answers, "left")
-    order = ends - np.arange(len(answers))
-    return order + (irrelevant_greater + irrelevant_not_less) / 2, order, num_relevant
-
-
 def _sortable(values: np.ndarray) -> np.ndarray:
     """Integers in the order of the float32 `values`: equal where they are equal (0.0 and -0.0 too)."""
-    bits = (values + np.float32(0)).view(np.int32).astype(np.int64)  # -0.0 + 0.0 = 0.0
-    return np.where(bits < 0, -(bits & 0x7FFFFFFF), bits)  # the sign bit of a float is not two's complement
+    bits = (values + np.float32(0)).view(np.int32)  # -0.0 + 0.0 = 0.0
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF)  # more magnitude is less where the sign bit is set
 
 
-def _check_matrices(similarity: np.ndarray, relevant: np.ndarray, offset: int = 0) -> None:
-    if similarity.shape != relevant.shape or similarity.ndim != 2:
+def _check_similarity(similarity: np.ndarray, offset: int) -> None:
+    if similarity.dtype != np.float32 or similarity.ndim != 2:
         raise MetricError.explain(
-            "similarity and relevance differ in shape", got=f"{similarity.shape} and {relevant.shape}"
+            "not a float32 matrix", got=f"{similarity.dtype} {similarity.shape}", expected="float32 (query, gallery)"
         )
-    if similarity.dtype != np.float32:
-        raise MetricError.explain("similarity of another type", got=similarity.dtype, expected="float32")
-    if 0 in similarity.shape:
-        raise MetricError.explain("nothing to rank", got=f"(queries, gallery) = {similarity.shape}")
-    if not np.isfinite(similarity).all():
-        bad = np.flatnonzero(~np.isfinite(similarity).all(axis=1)) + offset
+    _check_not_empty(similarity.shape)
+    finite = np.isfinite(similarity).all(axis=1)
+    if not finite.all():
+        bad = np.flatnonzero(~finite) + offset
         raise MetricError.explain(
             "similarity is NaN or infinite", got=f"in {len(bad)} queries, first {bad[:5].tolist()}"
+        )
+
+
+def _check_not_empty(shape: tuple[int, ...]) -> None:
+    if 0 in shape:
+        raise MetricError.explain("nothing to rank", got=f"(queries, gallery) = {shape}", expected="at least one each")
+
+
+def _check_relevant(similarity: np.ndarray, relevant: np.ndarray, offset: int) -> None:
+    if similarity.shape != relevant.shape:
+        raise MetricError.explain(
+            "similarity and relevance differ in shape", got=f"{similarity.shape} and {relevant.shape}"
         )
     lonely = np.flatnonzero(~relevant.any(axis=1)) + offset
     if len(lonely):

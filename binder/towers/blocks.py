@@ -4,6 +4,8 @@ All use GroupNorm, never BatchNorm: a vector must not depend on its batch neighb
 processes must train like one. Each has an int `width`, the number of features it returns.
 """
 
+from itertools import pairwise
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -45,10 +47,7 @@ class TemporalConvNet(nn.Module):
         super().__init__()
         sizes = (in_channels, *channels)
         self.stages = nn.Sequential(
-            *(
-                ResidualBlock1d(a, b, kernel=kernel, stride=2, dropout=dropout)
-                for a, b in zip(sizes, sizes[1:], strict=False)
-            )
+            *(ResidualBlock1d(a, b, kernel=kernel, stride=2, dropout=dropout) for a, b in pairwise(sizes))
         )
         self.width = 2 * channels[-1]
 
@@ -71,7 +70,7 @@ class ImageConvNet(nn.Module):
     ) -> None:
         super().__init__()
         sizes = (in_channels, *channels)
-        self.stages = nn.Sequential(*(_image_stage(a, b) for a, b in zip(sizes, sizes[1:], strict=False)))
+        self.stages = nn.Sequential(*(_image_stage(a, b) for a, b in pairwise(sizes)))
         self.dropout = nn.Dropout(dropout)
         self.width = 2 * channels[-1]
 
@@ -80,9 +79,63 @@ class ImageConvNet(nn.Module):
         return self.dropout(torch.cat([features.mean((-2, -1)), features.amax((-2, -1))], dim=-1))
 
 
-def _image_stage(in_channels: int, out_channels: int) -> nn.Sequential:
+def _image_stage(in_channels: int, out_channels: int, *, patch: int | None = None) -> nn.Sequential:
+    """Halve both sides; or, with `patch`, cut the picture into patches of that side."""
+    kernel, stride, padding = (3, 2, 1) if patch is None else (patch, patch, 0)
     return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False),
+        nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=padding, bias=False),
         nn.GroupNorm(8, out_channels),
         nn.GELU(),
     )
+
+
+class ClipConvNet(nn.Module):
+    """2-D convolutions on short stacks of frames, then residual convolutions over time.
+
+    Frames that follow each other enter as channels of one picture, so that the first convolution sees
+    motion; the last map is flattened, not pooled, so that places keep their meaning.
+
+    Args:
+        in_channels: channels of the (batch, channel, time, size, size) input.
+        size: side of the square frames.
+        patch: side of the patches that the first stage sees; the next stages halve the map.
+        frame_channels: output channels per image stage, each divisible by 8.
+        frame_features: features per stack that enter the temporal network.
+        channels: stages of the temporal network.
+        stack: frames per stack; time must be divisible by it.
+        kernel: of the temporal network.
+        dropout: on frame features and inside the temporal network.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        *,
+        size: int,
+        patch: int = 4,
+        frame_channels: tuple[int, ...] = (32, 64, 96),
+        frame_features: int = 128,
+        channels: tuple[int, ...] = (192, 256),
+        stack: int = 2,
+        kernel: int = 3,
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__()
+        self.stack = stack
+        self.image_stages = nn.Sequential(
+            _image_stage(in_channels * stack, frame_channels[0], patch=patch),
+            *(_image_stage(a, b) for a, b in pairwise(frame_channels)),
+        )
+        side = size // patch
+        for _ in frame_channels[1:]:
+            side = (side + 1) // 2
+        self.to_features = nn.Sequential(nn.Dropout(dropout), nn.Linear(frame_channels[-1] * side**2, frame_features))
+        self.over_time = TemporalConvNet(frame_features, channels=channels, kernel=kernel, dropout=dropout)
+        self.width = self.over_time.width
+
+    def forward(self, x: Float[Tensor, "batch channel time size size"]) -> Float[Tensor, "batch features"]:
+        batch, channels, time, height, width = x.shape
+        stacks = x.transpose(1, 2).reshape(batch * time // self.stack, self.stack * channels, height, width)
+        maps = self.image_stages(stacks.contiguous(memory_format=torch.channels_last))
+        features = self.to_features(maps.flatten(1)).view(batch, time // self.stack, -1)
+        return self.over_time(features.transpose(1, 2))

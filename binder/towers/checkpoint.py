@@ -73,7 +73,9 @@ def save_tower(checkpoint: TowerCheckpoint, folder: Path) -> None:
         "seed": checkpoint.seed,
         "training": dict(checkpoint.facts or {}),
     }
-    with new_artifact(folder, KIND, {"modality": spec.name, "hub_fingerprint": checkpoint.ledger.hub_fingerprint}) as partial:
+    with new_artifact(
+        folder, KIND, {"modality": spec.name, "hub_fingerprint": checkpoint.ledger.hub_fingerprint}
+    ) as partial:
         weights = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.tower.state_dict().items()}
         save_file(weights, partial / "tower.safetensors")
         if checkpoint.centre is not None:
@@ -113,7 +115,9 @@ def _load_spec(facts: Mapping[str, Any]) -> ModalitySpec:
     except RegistryError:
         spec = create_modality(facts["reference"], **facts["options"])
     if spec.fingerprint != facts["fingerprint"]:
-        log.warning("the code of modality %r has changed since this tower was trained; its vectors may differ", spec.name)
+        log.warning(
+            "the code of modality %r has changed since this tower was trained; its vectors may differ", spec.name
+        )
     return spec
 
 

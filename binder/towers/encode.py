@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 
 from binder.data import ModalityDataset, Skip, collate_samples
 from binder.towers.tower import Tower
@@ -24,15 +24,17 @@ def encode_samples(
     tower: Tower,
     samples: ModalityDataset,
     *,
+    rows: np.ndarray | None = None,
     batch_size: int = 128,
     workers: int = 0,
     progress: Callable[[int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[Skip]]:
-    """Encode every sample once, in evaluation mode.
+    """Encode samples once each, in evaluation mode.
 
     Args:
         tower: its mode is restored afterwards.
         samples: of the tower's modality.
+        rows: which of them, int; all that the table holds if None.
         batch_size: samples per forward.
         workers: processes that read.
         progress: called with the number of samples done in each batch.
@@ -44,18 +46,24 @@ def encode_samples(
     """
     training, device = tower.training, next(tower.parameters()).device
     tower.eval()
+    if rows is None:
+        rows = np.flatnonzero(samples.table.present(tower.spec.name))
     loader = DataLoader(
-        samples, batch_size=batch_size, num_workers=workers, collate_fn=partial(collate_samples, spec=tower.spec)
+        Subset(samples, rows.tolist()),
+        batch_size=batch_size,
+        num_workers=workers,
+        collate_fn=partial(collate_samples, spec=tower.spec),
+        generator=torch.Generator(),  # encoding must not move the caller's random state,
     )
-    rows, vectors, skips = [], [], []
+    read, vectors, skips = [], [], []
     for found, batch, left_out in loader:
         if len(found):
-            rows.append(found.numpy())
+            read.append(found.numpy())
             vectors.append(tower(move(batch, device)).cpu().numpy())
         skips += left_out
         if progress is not None:
             progress(len(found) + len(left_out))
     tower.train(training)
-    if not rows:
+    if not read:
         return np.zeros(0, np.int64), np.zeros((0, tower.dim), np.float32), skips
-    return np.concatenate(rows), np.concatenate(vectors), skips
+    return np.concatenate(read), np.concatenate(vectors), skips

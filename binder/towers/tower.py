@@ -67,7 +67,9 @@ def build_tower(
             network = factory(**options)
         except (TypeError, ValueError) as error:
             raise RegistryError.explain(
-                f"encoder {name!r} of {spec.name} refuses its options", got=f"{options} ({error})", fix="see the modality's README"
+                f"encoder {name!r} of {spec.name} refuses its options",
+                got=f"{options} ({error})",
+                fix="see the modality's README",
             ) from error
         return Tower(spec, network, dim, head=head)
 
@@ -75,15 +77,15 @@ def build_tower(
 def _build_head(name: HeadName, width: int, dim: int) -> nn.Module:
     if name == "linear":
         return nn.Linear(width, dim)
-    if name == "mlp":
-        return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, dim))
-    raise RegistryError.explain("unknown head", got=repr(name), choices=("linear", "mlp"))
+    return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, dim))
 
 
 def _width_of(encoder: nn.Module) -> int:
     width = getattr(encoder, "width", None)
     if not isinstance(width, int):
         raise RegistryError.explain(
-            "encoder without a width", got=f"{type(encoder).__name__}.width = {width!r}", expected="an int: the number of features it returns"
+            "encoder without a width",
+            got=f"{type(encoder).__name__}.width = {width!r}",
+            expected="an int: the number of features it returns",
         )
     return width

@@ -3,6 +3,7 @@
 `loop.py` is the place to start reading.
 """
 
+from binder.train.engine import start_engine
 from binder.train.loop import Outcome, Side, TowerTrainer
 
-__all__ = ["Outcome", "Side", "TowerTrainer"]
+__all__ = ["Outcome", "Side", "TowerTrainer", "start_engine"]

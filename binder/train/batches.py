@@ -4,7 +4,7 @@ Everything here is a function of (seed, epoch, row): a resumed run, a run with w
 on N processes see the same rows with the same augmentation.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -32,9 +32,17 @@ class EpochBatches(Sampler[list[EpochRow]]):
     """
 
     def __init__(
-        self, rows: Sequence[int], batch_size: int, *, seed: int, epoch: int, start: int = 0, rank: int = 0, world: int = 1
+        self,
+        rows: np.ndarray,
+        batch_size: int,
+        *,
+        seed: int,
+        epoch: int,
+        start: int = 0,
+        rank: int = 0,
+        world: int = 1,
     ) -> None:
-        self.rows, self.batch_size = np.asarray(rows), min(batch_size, len(rows))
+        self.rows, self.batch_size = rows, min(batch_size, len(rows))
         self.seed, self.epoch, self.start, self.rank, self.world = seed, epoch, start, rank, world
 
     def __len__(self) -> int:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -26,7 +26,9 @@ class Journal:
         console: where the bar is drawn; None draws none (other processes, tests).
     """
 
-    def __init__(self, folder: Path, *, title: str, num_steps: int, done: int = 0, console: Console | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, title: str, num_steps: int, done: int = 0, console: Console | None = None
+    ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         _forget_after(folder / "journal.jsonl", done)
         self._lines = (folder / "journal.jsonl").open("a", encoding="utf-8", buffering=1)
@@ -43,11 +45,13 @@ class Journal:
         self._task = self._bar.add_task(title, total=num_steps, completed=done, numbers="")
         self._numbers: dict[str, float] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Journal":
         self._bar.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._bar.stop()
         self._board.close()
         self._lines.close()

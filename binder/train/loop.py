@@ -42,18 +42,14 @@ class Side:
         samples: the tower's transformed samples, by row.
         targets: the hub's vectors, by row.
         keys: int (row, anchor, rule) of what makes rows positives of each other.
+        rows: which rows have both a sample and at least one hub vector.
     """
 
     table: PairTable
     samples: ModalityDataset
     targets: HubTargets
     keys: np.ndarray
-
-    @property
-    def rows(self) -> np.ndarray:
-        """Rows that have both a sample and at least one hub vector."""
-        modality = self.samples.spec.name
-        return np.flatnonzero(self.table.present(modality) & self.targets.present.any(axis=1))
+    rows: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +102,9 @@ class TowerTrainer:
                 expected="at least 2 each, with both a sample and a hub vector",
                 fix="check the columns and the split",
             )
-        self.model = Alignment(tower, Temperature(loss.temperature, learn=loss.learn_temperature)).to(accelerator.device)
+        self.model = Alignment(tower, Temperature(loss.temperature, learn=loss.learn_temperature)).to(
+            accelerator.device
+        )
         self.average = build_average(tower, config.average)
         self.optimizer = build_optimizer(self.model, config)
         self.wrapped, self.stepper = accelerator.prepare(self.model, self.optimizer)
@@ -137,7 +135,9 @@ class TowerTrainer:
                 self._save()
         tower = self.model.tower
         tower.load_state_dict(self.best)
-        return Outcome(tower=tower.eval(), progress=self.progress, temperature=self.model.temperature.value, skips=self.skips)
+        return Outcome(
+            tower=tower.eval(), progress=self.progress, temperature=self.model.temperature.value, skips=self.skips
+        )
 
     def _epoch(self, journal: Journal) -> None:
         self.wrapped.train()
@@ -165,9 +165,9 @@ class TowerTrainer:
         if not torch.isfinite(loss):
             ids = [self.train.table.ids[row] for row in rows.tolist()]
             raise TrainingError.explain(
-                f"the loss became {float(loss)} at step {self.progress.step}",
+                f"the loss became {loss.item()} at step {self.progress.step}",
                 got=f"rows {', '.join(ids[:8])}...",
-                fix="lower train.lr, clip gradients (train.clip_norm), or look at these samples; --resume goes on from the last state",
+                fix="lower train.lr, clip gradients (train.clip_norm), or look at these samples",
             )
         self.accelerator.backward(loss)
         if self.config.clip_norm is not None:
@@ -186,7 +186,13 @@ class TowerTrainer:
             tower = self.model.tower if self.average is None else self.average.module
             side = self.validation
             scores = validate(
-                tower, side.samples, side.targets, side.keys, batch_size=config.batch_size, workers=config.workers
+                tower,
+                side.samples,
+                side.targets,
+                side.keys,
+                rows=side.rows,
+                batch_size=config.batch_size,
+                workers=config.workers,
             )
             journal.validation(progress.step, progress.epoch, scores)
             progress.stale += 1
@@ -217,11 +223,12 @@ class TowerTrainer:
             batch_sampler=self._batches(epoch=epoch, start=start),
             num_workers=self.config.workers,
             collate_fn=partial(collate_samples, spec=spec),
+            generator=torch.Generator(),  # else a new loader draws from the global state, and a resumed run differs
         )
         for rows, batch, skips in loader:
-            for skip in skips:
-                self.skips.add(skip)
-            yield rows, batch
+            self.skips.extend(skips)
+            if batch is not None:
+                yield rows, batch
 
     def _journal(self, title: str) -> Journal:
         main = self.accelerator.is_main_process

@@ -47,7 +47,11 @@ class Progress:
 
 
 def save_state(
-    folder: Path, progress: Progress, modules: Mapping[str, Mapping[str, Tensor]], optimizer: Optimizer, facts: Mapping[str, Any]
+    folder: Path,
+    progress: Progress,
+    modules: Mapping[str, Mapping[str, Tensor]],
+    optimizer: Optimizer,
+    facts: Mapping[str, Any],
 ) -> None:
     """Write a resumable state for `progress.step`, then remove older ones.
 
@@ -65,7 +69,10 @@ def save_state(
     tensors |= {f"optimizer/{name}": tensor for name, tensor in _optimizer_tensors(optimizer).items()}
     tensors |= {f"random/{name}": tensor for name, tensor in _random_tensors().items()}
     with new_artifact(path, KIND) as partial:
-        save_file({name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}, partial / "state.safetensors")
+        save_file(
+            {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()},
+            partial / "state.safetensors",
+        )
         write_json(partial / "state.json", {"progress": asdict(progress), "facts": dict(facts)})
     for other in folder.iterdir():
         if other != path:
@@ -78,7 +85,9 @@ def find_state(folder: Path) -> Path | None:
     return states[-1] if states else None
 
 
-def load_state(path: Path, optimizer: Optimizer, expected: Mapping[str, Any]) -> tuple[Progress, dict[str, dict[str, Tensor]], dict[str, Any]]:
+def load_state(
+    path: Path, optimizer: Optimizer, expected: Mapping[str, Any]
+) -> tuple[Progress, dict[str, dict[str, Tensor]], dict[str, Any]]:
     """Read a state, put the optimiser and the random generators back, and hand out the rest.
 
     Args:
@@ -110,7 +119,9 @@ def load_state(path: Path, optimizer: Optimizer, expected: Mapping[str, Any]) ->
 
 def _optimizer_tensors(optimizer: Optimizer) -> dict[str, Tensor]:
     state = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": torch.as_tensor(value) for number, values in state.items() for name, value in values.items()}
+    return {
+        f"{number}.{name}": torch.as_tensor(value) for number, values in state.items() for name, value in values.items()
+    }
 
 
 def _restore_optimizer(optimizer: Optimizer, tensors: Mapping[str, Tensor]) -> None:

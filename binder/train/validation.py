@@ -13,7 +13,14 @@ from binder.towers import Tower, encode_samples
 
 
 def validate(
-    tower: Tower, samples: ModalityDataset, targets: HubTargets, keys: np.ndarray, *, batch_size: int, workers: int
+    tower: Tower,
+    samples: ModalityDataset,
+    targets: HubTargets,
+    keys: np.ndarray,
+    *,
+    rows: np.ndarray,
+    batch_size: int,
+    workers: int,
 ) -> dict[str, float]:
     """Score tower -> hub and hub -> tower retrieval; the mean over directions and anchors.
 
@@ -22,13 +29,14 @@ def validate(
         samples: validation samples of its modality.
         targets: the hub's vectors of the same rows.
         keys: int (row, anchor, rule); rows that agree on a rule are relevant to each other.
+        rows: which of them to score.
         batch_size: samples per forward.
         workers: processes that read.
 
     Returns:
         Score name -> value in 0..1, larger is better.
     """
-    rows, vectors, _ = encode_samples(tower, samples, batch_size=batch_size, workers=workers)
+    rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers)
     scores = [
         score
         for anchor in range(len(targets.anchors))

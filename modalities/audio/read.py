@@ -96,8 +96,8 @@ def _declared_rate(source: dict[str, Any]) -> int:
 
 
 def _to_mono(array: Float32[np.ndarray, "..."], mono: str) -> Float32[np.ndarray, "..."]:
-    if array.ndim != 2 or array.shape[1] == 1:
-        return array  # other numbers of axes: the contract words that error
+    if array.ndim != 2 or array.shape[1] <= 1:
+        return array  # other numbers of axes, or no channel: the contract words that error
     if mono == "refuse":
         raise SampleError.explain(
             "several channels", got=f"{array.shape[1]} channels", expected="1", fix="set the option mono: mix or first"

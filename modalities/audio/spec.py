@@ -68,7 +68,7 @@ class Audio(ModalitySpec):
             unit="amplitude",
             value_range=(-self.max_amplitude, self.max_amplitude),
             channels=("mono",),
-            rate_hz=self.rate_hz,
+            rate_hz=float(self.rate_hz),
             length=LengthPolicy(kind=self.length, length=self.num_samples),
         )
 

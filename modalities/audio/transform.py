@@ -42,9 +42,15 @@ def _mel_bank(rate_hz: int, num_mels: int) -> MelSpectrogram:
     window = round(WINDOW_SECONDS * rate_hz)
     return MelSpectrogram(
         sample_rate=rate_hz,
-        n_fft=2 ** (2 * window - 1).bit_length(),  # two windows: narrow enough bins for the lowest mel bands
+        n_fft=_fft_size(window, num_mels),
         win_length=window,
         hop_length=round(HOP_SECONDS * rate_hz),
         f_min=LOWEST_HZ,
         n_mels=num_mels,
     )
+
+
+def _fft_size(window: int, num_mels: int) -> int:
+    """The next power of two, doubled for fine banks: else the lowest mel bands fall between two bins."""
+    size = 2 ** (window - 1).bit_length()
+    return size if num_mels <= 64 else 2 * size

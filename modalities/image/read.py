@@ -11,7 +11,7 @@ from binder.modality import read_bytes
 from binder.types import Source
 
 # [1] Pillow, PIL/Image.py: a quarter of a GiB of 3-byte pixels. Larger headers are refused before decoding.
-MAX_PIXELS = int(1024**3 // 4 // 3)
+MAX_PIXELS = 1024**3 // 4 // 3
 EIGHT_BIT_MODES = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV"})
 
 

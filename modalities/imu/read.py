@@ -7,13 +7,13 @@ one is taken on trust.
 
 import io
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
 from binder.errors import SampleError
+from binder.modality import read_bytes
 from binder.types import Source
 
 COLUMNS = ("time_s", "accel_x", "accel_y", "accel_z", "gyro_x", "gyro_y", "gyro_z")
@@ -21,16 +21,14 @@ RATE_TOLERANCE = 0.01  # clocks of inertial sensors drift by less than 1 %
 JITTER_TOLERANCE = 0.5  # one step may be off by half a period; more is a gap or a repeated stamp
 
 
-def read_imu(
-    source: Source, *, rate_hz: float, resample: bool, accel_range: float, gyro_range: float
-) -> np.ndarray:
+def read_imu(source: Source, *, rate_hz: float, resample: bool, accel_range: float, gyro_range: float) -> np.ndarray:
     """Read `source` and hold it to the declared rate and to each triad's range.
 
     Raises:
         SampleError: undecodable, another rate, gaps in time, or values outside a range.
     """
     samples, found_hz = _decode(source)
-    if samples.ndim != 2 or samples.shape[1] != 6 or samples.shape[0] < 2:
+    if samples.dtype.kind != "f" or samples.ndim != 2 or samples.shape[1] != 6 or samples.shape[0] < 2:
         return samples  # the contract names what is wrong with the shape
     if found_hz is not None and abs(found_hz - rate_hz) > RATE_TOLERANCE * rate_hz:
         if not resample:
@@ -63,7 +61,7 @@ def _decode(source: Source) -> tuple[np.ndarray, float | None]:
     if isinstance(source, dict):
         return _from_fields(source, "dict")
     name = f"{len(source)} bytes" if isinstance(source, bytes) else str(source)
-    content = source if isinstance(source, bytes) else Path(source).read_bytes()
+    content = read_bytes(source)
     try:
         if content.startswith(b"PK"):
             with np.load(io.BytesIO(content), allow_pickle=False) as archive:
@@ -89,17 +87,18 @@ def _from_fields(fields: dict, name: str) -> tuple[np.ndarray, float]:
 
 
 def _from_csv(content: bytes, name: str) -> tuple[np.ndarray, float]:
-    header = content.split(b"\n", 1)[0].decode(errors="replace").strip()
+    header, _, rows = content.partition(b"\n")
+    header = header.decode(errors="replace").strip()
     missing = [column for column in COLUMNS if column not in [part.strip() for part in header.split(",")]]
     if missing:
         raise SampleError.explain(
             "missing column(s)", got=f"{name} with the header {header[:120]!r}", expected=",".join(COLUMNS)
         )
+    if not rows.strip():
+        raise SampleError.explain("empty recording", got=f"{name}: a header without rows", fix="remove the row")
     options = csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.float64()), include_columns=list(COLUMNS))
     # one thread: a data loader already runs one process per core
     table = csv.read_csv(io.BytesIO(content), csv.ReadOptions(use_threads=False), convert_options=options)
-    if table.num_rows == 0:
-        raise SampleError.explain("empty recording", got=f"{name}: a header without rows", fix="remove the row")
     columns = np.stack([table[column].to_numpy() for column in COLUMNS], axis=1)
     return columns[:, 1:].astype(np.float32), _infer_rate(columns[:, 0], name)
 

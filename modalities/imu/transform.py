@@ -9,7 +9,9 @@ STANDARD_GRAVITY = 9.80665  # m/s^2; a resting sensor then reads 1
 GYRO_UNIT = 3.0  # rad/s; about the spread of arm movements in UTD-MHAD, so both triads weigh alike
 
 
-def transform_imu(sample: Float32[np.ndarray, "time 6"], *, length: int, policy: str) -> Float[Tensor, "channel time"]:
+def transform_imu(
+    sample: Float32[np.ndarray, "time 6"], *, length: int, policy: str
+) -> Float[Tensor, "channel {length}"]:
     """Scale and bring to `length` steps.
 
     `stretch` interpolates the whole recording. `crop_or_pad` keeps the middle or pads the end with
@@ -18,7 +20,7 @@ def transform_imu(sample: Float32[np.ndarray, "time 6"], *, length: int, policy:
     values = torch.from_numpy(sample.T.copy())
     values = values / torch.tensor([STANDARD_GRAVITY] * 3 + [GYRO_UNIT] * 3)[:, None]
     if policy == "stretch":
-        return nn_interpolate(values, length)
+        return stretch(values, length)
     start = max(0, (values.shape[1] - length) // 2)
     values = values[:, start : start + length]
     framed = torch.zeros(7, length)
@@ -27,6 +29,6 @@ def transform_imu(sample: Float32[np.ndarray, "time 6"], *, length: int, policy:
     return framed
 
 
-def nn_interpolate(values: Float[Tensor, "channel time"], length: int) -> Float[Tensor, "channel length"]:
+def stretch(values: Float[Tensor, "channel time"], length: int) -> Float[Tensor, "channel {length}"]:
     """Resample by linear interpolation from the first step to the last."""
     return torch.nn.functional.interpolate(values[None], size=length, mode="linear", align_corners=True)[0]

@@ -1,5 +1,6 @@
 """The thermal modality: its options, its contract, and which function does what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -29,7 +30,7 @@ class Thermal(ModalitySpec):
 
     unit: str = "centikelvin"
     radiometric: bool = True
-    range_k: tuple[float, float] = (173.15, 1273.15)
+    range_k: Sequence[float] = (173.15, 1273.15)
     size: int = 64
     smallest_crop: float = 0.8
     drift_k: float = 0.5
@@ -49,7 +50,7 @@ class Thermal(ModalitySpec):
         return InputContract(
             layout="height width",
             unit="K" if self.radiometric else "grey level",
-            value_range=self.range_k if self.radiometric else (0.0, 255.0),
+            value_range=(self.range_k[0], self.range_k[1]) if self.radiometric else (0.0, 255.0),
             length=LengthPolicy(kind="any"),
         )
 

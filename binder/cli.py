@@ -1,0 +1,161 @@
+"""The command line: parse, call, print. Top floor; nothing imports it.
+
+Rooms are imported inside the commands, so that `binder --help` answers without loading torch.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from binder.errors import BinderError
+
+app = typer.Typer(
+    help="Bind any modality to a frozen hub encoder, and prove what emerges.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+_is_main_process = os.environ.get("RANK", "0") == "0"  # set by accelerate launch and torchrun
+console = Console(quiet=not _is_main_process)
+
+Overrides = Annotated[list[str] | None, typer.Argument(help="KEY.SUBKEY=VALUE, e.g. train.epochs=3")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps")]
+
+
+def main() -> None:
+    """Run a command; a `BinderError` becomes a message and exit code 1."""
+    try:
+        app()
+    except BinderError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", markup=False, highlight=False)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def demo(
+    output: Annotated[Path, typer.Option(help="folder for scenes, towers and report")] = Path("runs/demo"),
+    seed: Annotated[int, typer.Option(help="of scenes, training and intervals")] = 0,
+    scenes: Annotated[int, typer.Option(min=64, help="training scenes; fewer is faster and worse")] = 4000,
+) -> None:
+    """Make a world of scenes, bind four sensors to images, and print the certified matrix."""
+    from binder.demo import run_demo
+
+    run_demo(output, seed=seed, scenes=scenes, console=console)
+
+
+@app.command()
+def train(
+    config: Annotated[Path, typer.Argument(help="a YAML run configuration, e.g. one of configs/")],
+    overrides: Overrides = None,
+    resume: Annotated[bool, typer.Option("--resume", help="go on where a killed run stopped")] = False,
+) -> None:
+    """Train every tower of a run against its hub."""
+    from binder.config import load_config
+    from binder.run import train
+
+    settings = load_config(config, overrides or [])
+    space = train(settings, resume=resume, console=console)
+    console.print(
+        f"{space}\nsaved in {settings.output / 'space'}; next: binder eval {settings.output}", highlight=False
+    )
+
+
+@app.command(name="eval")
+def evaluate(
+    path: Annotated[Path, typer.Argument(help="a run folder, or a space folder together with --table")],
+    table: Annotated[str | None, typer.Option(help="another pair table than the run's own")] = None,
+    split: Annotated[
+        str | None, typer.Option(help="rows to test on; default: the run's choice, or all rows of --table")
+    ] = None,
+    relevance: Annotated[
+        str, typer.Option(help="with --table: id, label, or a YAML mapping modality: [columns]")
+    ] = "id",
+    output: Annotated[Path | None, typer.Option(help="report folder; default: PATH/report")] = None,
+    device: Device = "cpu",
+) -> None:
+    """Encode every modality once and print the certified matrix of all ordered pairs."""
+    from binder.run import evaluate_run, evaluate_space_on
+
+    target = output or path / "report"
+    if table is None:
+        report = evaluate_run(path, split=split, output=target, device=device, console=console)
+    else:
+        report = evaluate_space_on(
+            path, table, split=split, relevance=relevance, output=target, device=device, console=console
+        )
+    report.render(console)
+    console.print(f"saved in {target}", highlight=False)
+
+
+@app.command()
+def merge(
+    output: Annotated[Path, typer.Argument(help="folder of the new space")],
+    spaces: Annotated[list[Path], typer.Argument(help="two or more run or space folders with the same hub")],
+) -> None:
+    """Put towers that were trained apart into one space; refused if their hubs differ."""
+    from binder.space import Space
+
+    space = Space.load(*spaces)
+    space.save(output)
+    console.print(f"{space}\nsaved in {output}", highlight=False)
+
+
+@app.command()
+def cache(
+    config: Annotated[Path, typer.Argument(help="a YAML run configuration")],
+    overrides: Overrides = None,
+) -> None:
+    """Embed the hub side of a run's table; training does this too, but this can run ahead of it."""
+    from binder.config import load_config
+    from binder.run import build_caches
+
+    for name, folder in build_caches(load_config(config, overrides or []), console=console).items():
+        console.print(f"{name}: {folder}", highlight=False)
+
+
+@app.command()
+def check(
+    name: Annotated[str, typer.Argument(help="a modality, module:OBJECT, or a hub as SCHEME:MODEL")],
+    show: Annotated[Path | None, typer.Option(help="also draw one synthetic sample into this PNG")] = None,
+) -> None:
+    """Hold a modality or a hub to its contract, line by line."""
+    from binder.check import check_name
+
+    lines = check_name(name, picture=show)
+    table = Table("check", "", "detail", title=f"binder check {name}", title_justify="left")
+    for line in lines:
+        table.add_row(line.name, "[green]ok[/]" if line.passed else "[bold red]FAIL[/]", line.detail)
+    console.print(table)
+    if not all(line.passed for line in lines):
+        raise typer.Exit(1)
+
+
+@app.command()
+def modalities() -> None:
+    """List the registered modalities and what their samples must be."""
+    from binder.registry import create_modality, modality_names
+
+    table = Table("modality", "sample", "unit", "range", "rate", "from")
+    for name in modality_names():
+        spec = create_modality(name)
+        contract = spec.contract
+        span = "" if contract.value_range is None else f"{contract.value_range[0]:g} to {contract.value_range[1]:g}"
+        rate = "" if contract.rate_hz is None else f"{contract.rate_hz:g} Hz"
+        table.add_row(name, f"({contract.layout})", contract.unit, span, rate, spec.reference)
+    console.print(table)
+
+
+@app.command()
+def hubs() -> None:
+    """List the hub adapters."""
+    from binder.registry import hub_adapter, hub_schemes
+
+    table = Table("hub", "adapter")
+    for scheme in hub_schemes():
+        adapter = hub_adapter(scheme)
+        table.add_row(f"{scheme}:...", (adapter.__doc__ or "").strip().split("\n")[0])
+    console.print(table)

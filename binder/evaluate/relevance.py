@@ -1,0 +1,123 @@
+"""Which gallery items answer a query: those that agree on every attribute both modalities can see.
+
+A rule says which table columns each modality shows (a caption shows the class, a thermometer the
+temperature). None agrees with nothing, not even with None. Two modalities that share no attribute
+have no answers, so their cell cannot be evaluated. Used by `binder.evaluate.runner` and `cell`.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Int64
+from scipy.sparse import csr_array
+
+from binder.errors import MetricError
+from binder.evaluate.inputs import Rows
+from binder.evaluate.items import Items
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelevanceRule:
+    """Modality -> the attributes it can see.
+
+    Attributes:
+        name: shown in the report ("id", "label", or the rule's own).
+        sees: columns per modality; a modality that is absent sees nothing.
+    """
+
+    name: str
+    sees: Mapping[str, tuple[str, ...]]
+
+    def shared(self, query: str, gallery: str) -> tuple[str, ...]:
+        """Attributes that both modalities see, in the query's order."""
+        return tuple(name for name in self.sees.get(query, ()) if name in self.sees.get(gallery, ()))
+
+    def why_not(self, query: str, gallery: str) -> str | None:
+        """Why this pair cannot be evaluated under this rule; None where it can."""
+        blind = [name for name in (query, gallery) if not self.sees.get(name)]
+        if blind:
+            return f"rule {self.name!r} names no attribute of {' or '.join(blind)}"
+        if not self.shared(query, gallery):
+            return f"{query} and {gallery} share no attribute under rule {self.name!r}"
+        return None
+
+
+RuleSpec = str | Mapping[str, Sequence[str]]
+
+
+def relevance_rules(
+    specs: RuleSpec | RelevanceRule | Sequence[RuleSpec | RelevanceRule], modalities: Iterable[str]
+) -> tuple[RelevanceRule, ...]:
+    """Build rules as a configuration writes them.
+
+    Args:
+        specs: one or several of: a column name that every modality sees ("id", "label"), a mapping
+            modality -> columns, or a finished rule.
+        modalities: the names that a column name applies to.
+
+    Raises:
+        MetricError: no rule, or two rules of one name.
+    """
+    single = isinstance(specs, str | Mapping | RelevanceRule)
+    listed = [specs] if single else list(specs)
+    names = tuple(modalities)
+    rules = tuple(_rule(spec, names) for spec in listed)
+    if not rules or len({rule.name for rule in rules}) < len(rules):
+        raise MetricError.explain("relevance rules need different names", got=[rule.name for rule in rules])
+    return rules
+
+
+def _rule(spec: RuleSpec | RelevanceRule, modalities: tuple[str, ...]) -> RelevanceRule:
+    if isinstance(spec, RelevanceRule):
+        return spec
+    if isinstance(spec, str):
+        return RelevanceRule(name=spec, sees={name: (spec,) for name in modalities})
+    return RelevanceRule(name="attributes", sees={name: tuple(columns) for name, columns in spec.items()})
+
+
+@dataclass(frozen=True, eq=False)
+class Relevance:
+    """Relevance between two sets of items, computed a block of queries at a time.
+
+    An item carries the code of every row it appears in; two items are relevant where a code is in
+    both. A code stands for one combination of values of the shared attributes.
+    """
+
+    query_codes: csr_array
+    gallery_codes: csr_array
+
+    def answered(self) -> Bool[np.ndarray, " query"]:
+        """Queries that have at least one relevant item in the gallery."""
+        return (self.query_codes @ (self.gallery_codes.sum(axis=0) > 0).astype(np.float32)) > 0
+
+    def block(self, queries: Int64[np.ndarray, " block"]) -> Bool[np.ndarray, "block gallery"]:
+        """Rows of the relevance matrix."""
+        return (self.query_codes[queries] @ self.gallery_codes.T).toarray() > 0
+
+
+def relate(query: Items, gallery: Items, attributes: tuple[str, ...], rows: Rows) -> Relevance:
+    """Relevance of `gallery` items for `query` items: agreement on `attributes`."""
+    codes = attribute_codes(rows, attributes)
+    size = int(codes.max(initial=-1)) + 1
+    return Relevance(_incidence(query, codes, size), _incidence(gallery, codes, size))
+
+
+def attribute_codes(rows: Rows, attributes: tuple[str, ...]) -> Int64[np.ndarray, " row"]:
+    """A number per row, equal where all attributes are equal; -1 where one of them is unknown."""
+    numbers: dict[tuple, int] = {}
+    values = zip(*(rows.attribute(name) for name in attributes), strict=True)
+    try:
+        codes = [-1 if None in value else numbers.setdefault(value, len(numbers)) for value in values]
+    except (TypeError, ValueError):  # unhashable lists; arrays without one truth value
+        raise MetricError.explain(
+            f"values of {', '.join(attributes)} cannot be compared", expected="text, numbers or booleans"
+        ) from None
+    return np.array(codes, dtype=np.int64)
+
+
+def _incidence(items: Items, codes: np.ndarray, size: int) -> csr_array:
+    own = codes[items.rows]
+    known = own >= 0
+    entries = (np.ones(known.sum(), np.float32), (items.item_of_row[known], own[known]))
+    return csr_array(entries, shape=(len(items), size))

@@ -1,0 +1,92 @@
+"""The result of an evaluation: every cell, the headlines, per-query ranks; on disk and back.
+
+Made by `binder.evaluate.runner`, printed and saved by `binder.run` and the CLI. On disk it is an artifact of
+kind "report": `report.json` and `ranks.parquet` open without binder.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import TypeAdapter, ValidationError
+from rich.console import Console
+
+from binder.errors import ArtifactError
+from binder.evaluate.cell import Cell
+from binder.evaluate.headline import Headline
+from binder.evaluate.render import render_report
+from binder.storage import new_artifact, read_json, read_manifest, write_json
+
+KIND = "report"
+SCHEMA = 1  # of report.json
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """The certified matrix.
+
+    Attributes:
+        cells: every ordered pair of different modalities, under every rule.
+        headlines: averages over emergent, trained and hub-native cells.
+        facts: what was evaluated and how: hub, rules, sizes, seed, number of resamples.
+        ranks: one row per cell and query: who asked, best rank, average precision, hits, recalls.
+    """
+
+    cells: tuple[Cell, ...]
+    headlines: tuple[Headline, ...]
+    facts: dict[str, Any]
+    ranks: pa.Table
+
+    def cell(self, query: str, gallery: str, rule: str | None = None) -> Cell:
+        """The cell query -> gallery, under the first rule unless one is named."""
+        for cell in self.cells:
+            if (cell.query, cell.gallery) == (query, gallery) and rule in (None, cell.rule):
+                return cell
+        raise KeyError(f"no cell {query} -> {gallery}; cells: {', '.join(cell.name for cell in self.cells)}")
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the ranks, as JSON values."""
+        return {"schema": SCHEMA, **_BODY.dump_python(_Body(self.cells, self.headlines, self.facts), mode="json")}
+
+    def save(self, folder: Path | str) -> None:
+        """Write the report as the artifact `folder`; complete or absent."""
+        with new_artifact(Path(folder), KIND, {"report_schema": SCHEMA}) as partial:
+            write_json(partial / "report.json", self.to_json())
+            pq.write_table(self.ranks, partial / "ranks.parquet")
+
+    @classmethod
+    def load(cls, folder: Path | str) -> "Report":
+        """Read a report that `save` wrote.
+
+        Raises:
+            ArtifactError: incomplete, of another kind, of a newer schema, or not what a report holds.
+        """
+        folder = Path(folder)
+        read_manifest(folder, KIND)
+        value = read_json(folder / "report.json")
+        if value.pop("schema", 0) > SCHEMA:
+            raise ArtifactError.explain("report of a newer binder", expected=f"schema <= {SCHEMA}", got=folder)
+        try:
+            body = _BODY.validate_python(value)
+        except ValidationError as error:
+            raise ArtifactError.explain("not a report", got=f"{folder}: {error.errors()[0]['loc']}") from error
+        ranks = pq.read_table(folder / "ranks.parquet")
+        return cls(cells=body.cells, headlines=body.headlines, facts=body.facts, ranks=ranks)
+
+    def render(self, console: Console | None = None) -> None:
+        """Print the matrix, the averages, the tables of cells and controls, and the legend."""
+        render_report(self, console or Console())
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What report.json holds beside its schema."""
+
+    cells: tuple[Cell, ...]
+    headlines: tuple[Headline, ...]
+    facts: dict[str, Any]
+
+
+_BODY = TypeAdapter(_Body)

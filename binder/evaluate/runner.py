@@ -1,0 +1,141 @@
+"""Fill the matrix: every ordered pair of modalities, under every relevance rule, with its certificate.
+
+The door of this room. Called by `binder.run.evaluate` with arrays; hands back a `Report`.
+"""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from binder.errors import MetricError
+from binder.evaluate.cell import Cell, measure_cell
+from binder.evaluate.certificate import Training
+from binder.evaluate.headline import Measured, headlines
+from binder.evaluate.inputs import EncodedModality, Rows
+from binder.evaluate.items import Items, collapse
+from binder.evaluate.ranks import rank_table
+from binder.evaluate.relevance import RelevanceRule, RuleSpec, relate, relevance_rules
+from binder.evaluate.report import Report
+from binder.evaluate.scoring import Question
+from binder.metrics import CONFIDENCE
+from binder.towers.ledger import Ledger
+
+
+def evaluate_space(
+    encoded: Mapping[str, EncodedModality],
+    rows: Rows,
+    *,
+    relevance: RuleSpec | RelevanceRule | Sequence[RuleSpec | RelevanceRule],
+    ledgers: Mapping[str, Ledger],
+    hub_fingerprint: str,
+    hub_native: tuple[str, ...],
+    num_bootstrap: int = 1000,
+    seed: int = 0,
+) -> Report:
+    """Score and certify every ordered pair of different modalities.
+
+    Args:
+        encoded: modality -> its vectors on the evaluation table.
+        rows: the evaluation table's ids, groups and attributes.
+        relevance: one rule or several, as `relevance_rules` takes them.
+        ledgers: modality -> what its tower saw in training.
+        hub_fingerprint: of the space's hub, transform included.
+        hub_native: modalities that the hub embeds.
+        num_bootstrap: draws of groups for every interval.
+        seed: of draws and shuffles.
+
+    Raises:
+        MetricError: vectors that are not finite or not of unit norm, sizes that do not fit, an
+            attribute that the table does not have, or fewer than two modalities.
+    """
+    _check(encoded, hub_native)
+    rules = relevance_rules(relevance, encoded)
+    matrix = _Matrix(
+        items={name: collapse(one, rows) for name, one in encoded.items()},
+        rows=rows,
+        training=Training(ledgers, hub_fingerprint=hub_fingerprint, hub_native=hub_native),
+        num_bootstrap=num_bootstrap,
+        seed=seed,
+    )
+    found = [matrix.evaluate(*pair, rule) for rule in rules for pair in itertools.permutations(encoded, 2)]
+    measured = [one for one in found if isinstance(one, Measured)]
+    return Report(
+        cells=tuple(one.cell if isinstance(one, Measured) else one for one in found),
+        headlines=headlines(measured, num_bootstrap=num_bootstrap, seed=seed),
+        facts=_facts(matrix, rules),
+        ranks=rank_table(measured, rows),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Matrix:
+    """What all cells of one evaluation have in common."""
+
+    items: dict[str, Items]
+    rows: Rows
+    training: Training
+    num_bootstrap: int
+    seed: int
+
+    def evaluate(self, query_name: str, gallery_name: str, rule: RelevanceRule) -> Measured | Cell:
+        """Measure one cell, or say why it cannot be."""
+        query, gallery = self.items[query_name], self.items[gallery_name]
+        attributes = rule.shared(query_name, gallery_name)
+        certificate = self.training.certify(query, gallery, self.rows, by_id="id" in attributes)
+        empty = Cell(
+            query=query_name,
+            gallery=gallery_name,
+            rule=rule.name,
+            attributes=attributes,
+            certificate=certificate,
+            num_gallery=len(gallery),
+            num_dropped=len(query),
+        )
+        why_not = rule.why_not(query_name, gallery_name)
+        if why_not is not None:
+            return replace(empty, why_not=why_not)
+        question = Question(
+            query=query,
+            gallery=gallery,
+            relevance=relate(query, gallery, attributes, self.rows),
+            num_bootstrap=self.num_bootstrap,
+            seed=self.seed,
+        )
+        if len(question.kept) == 0:
+            counts = f"{len(query)} {query_name} queries has a relevant item among {len(gallery)} {gallery_name}"
+            return replace(empty, why_not=f"none of {counts}")
+        banks = [one for one in self.items.values() if one.native]
+        cell, table = measure_cell(question, banks, rule=rule.name, attributes=attributes, certificate=certificate)
+        return Measured(cell=cell, question=question, table=table)
+
+
+def _check(encoded: Mapping[str, EncodedModality], hub_native: tuple[str, ...]) -> None:
+    if len(encoded) < 2:
+        raise MetricError.explain("nothing to compare", got=f"modalities {list(encoded)}", expected="at least two")
+    dims = {name: one.vectors.shape[1] for name, one in encoded.items()}
+    if len(set(dims.values())) > 1:
+        raise MetricError.explain("modalities of different width", got=dims, expected="one space, one dim")
+    for name, one in encoded.items():
+        if name != one.name:
+            raise MetricError.explain("modality under another's name", got=one.name, expected=name)
+        if one.native and name not in hub_native:
+            raise MetricError.explain(f"{name} is called native, but the hub does not embed it", choices=hub_native)
+
+
+def _facts(matrix: _Matrix, rules: tuple[RelevanceRule, ...]) -> dict[str, Any]:
+    modalities = matrix.items.items()
+    return {
+        "hub_fingerprint": matrix.training.hub_fingerprint,
+        "hub_native": sorted(matrix.training.hub_native),
+        "rows": len(matrix.rows),
+        "modalities": {
+            name: {"rows": len(one.rows), "items": len(one), "native": one.native} for name, one in modalities
+        },
+        "rules": [
+            {"name": rule.name, "sees": {name: list(columns) for name, columns in rule.sees.items()}} for rule in rules
+        ],
+        "num_bootstrap": matrix.num_bootstrap,
+        "confidence": CONFIDENCE,
+        "seed": matrix.seed,
+    }

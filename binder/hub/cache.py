@@ -1,0 +1,195 @@
+"""Hub vectors on disk, computed once and memory-mapped. Floor: hub; used by run and train through `targets`.
+
+A cache belongs to the contents of one column, one hub and one way of reading; its key is the hash of
+the three. It is written in shards, each complete or absent, so that a killed run goes on where it
+stopped; the artifact with its manifest appears last, as a whole.
+
+    FOLDER/.KEY.shards/00000.npy, 00000.json   while it is being computed
+    FOLDER/KEY/vectors.npy, rows.json, manifest.json
+"""
+
+import shutil
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from binder.data import OnError, PairTable
+from binder.errors import ArtifactError, HubError, HubMismatchError, SampleError
+from binder.hub.column import ColumnVectors, Contents, assemble, distinct_contents, embed_batches
+from binder.hub.protocol import Hub
+from binder.modality import ModalitySpec
+from binder.storage import hash_json, is_complete, new_artifact, read_json, read_manifest, write_json
+
+KIND = "hub-cache"
+_VECTORS, _ROWS = "vectors.npy", "rows.json"
+
+Progress = Callable[[int, int], object]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class HubCache(ColumnVectors):
+    """Column vectors read from a cache; `unique_vectors` is memory-mapped.
+
+    Attributes:
+        folder: where the cache stands.
+    """
+
+    folder: Path
+
+    @classmethod
+    def open(cls, folder: Path, hub: Hub, table: PairTable, spec: ModalitySpec) -> "HubCache":
+        """Open a cache that must belong to this hub, column and modality.
+
+        Raises:
+            ArtifactError: absent, incomplete, or of another column or modality.
+            HubMismatchError: of another hub.
+        """
+        facts = read_manifest(folder, KIND)
+        expected = _facts(hub, table, spec)
+        if facts["hub_fingerprint"] != expected["hub_fingerprint"]:
+            raise HubMismatchError.explain(
+                f"{folder} was computed by another hub",
+                got=f"{facts['hub']} @ {facts['hub_fingerprint'][:8]}",
+                expected=f"{hub.name} @ {hub.fingerprint[:8]}",
+                fix="cache the column again with this hub",
+            )
+        for fact in ("modality", "column", "spec_fingerprint"):
+            if facts[fact] != expected[fact]:
+                raise ArtifactError.explain(
+                    f"{folder} caches other samples",
+                    got=f"{fact} {facts[fact]}",
+                    expected=expected[fact],
+                    fix="cache this table's column; a changed file, order or reading option makes it another",
+                )
+        rows = read_json(folder / _ROWS)
+        vectors = np.load(folder / _VECTORS, mmap_mode="r")
+        reasons = {int(number): reason for number, reason in rows["reasons"].items()}
+        column = assemble(table, spec.name, distinct_contents(table, spec.name), vectors, rows["kept"], reasons)
+        return cls(**vars(column), folder=folder)
+
+
+def build_hub_cache(
+    hub: Hub,
+    table: PairTable,
+    modality: str,
+    spec: ModalitySpec,
+    folder: Path | str,
+    *,
+    batch_size: int = 64,
+    shard_size: int = 4096,
+    on_error: OnError = "raise",
+    progress: Progress | None = None,
+) -> HubCache:
+    """Open the cache of a hub-native column; compute first what is not there yet.
+
+    Args:
+        hub: embeds the samples.
+        table: holds them; rows without this modality are left out, which is no error.
+        modality: a native modality of the hub, with a column in the table.
+        spec: reads the samples; its name is the modality.
+        folder: holds caches of any hub and table, each under its key.
+        batch_size: contents per forward pass.
+        shard_size: contents per shard, rounded up to whole batches; a kill loses at most one shard.
+        on_error: raise at a sample that cannot be read, or list it in `skips`.
+        progress: called with (contents done, contents in all).
+
+    Raises:
+        SampleError: with `on_error` raise, naming the row; also where an earlier run skipped it.
+        HubError: the hub does not embed this modality.
+    """
+    assert spec.name == modality, f"spec of {spec.name} for column {modality}"
+    if modality not in hub.native:
+        raise HubError.explain(f"{hub.name} does not embed {modality!r}", got=modality, choices=hub.native)
+    facts = _facts(hub, table, spec)
+    key = hash_json({name: fact for name, fact in facts.items() if name != "hub"})
+    path, batches = Path(folder) / key, max(1, -(-shard_size // batch_size))
+    shards = Path(folder) / f".{key}.shards-{batch_size}x{batches}"
+    contents = distinct_contents(table, modality)
+    if not is_complete(path):
+        writer = _Writer(hub=hub, table=table, spec=spec, contents=contents, shards=shards, progress=progress)
+        writer.fill(batch_size=batch_size, shard_size=batch_size * batches, on_error=on_error)
+        writer.publish(path, facts)
+    shutil.rmtree(shards, ignore_errors=True)  # after the artifact: a kill in between loses nothing
+    cache = HubCache.open(path, hub, table, spec)
+    if cache.skips and on_error == "raise":
+        skip = cache.skips[0]
+        raise SampleError(f"row {skip.id!r}, modality {skip.modality!r}: {skip.reason}")
+    return cache
+
+
+def _facts(hub: Hub, table: PairTable, spec: ModalitySpec) -> dict[str, Any]:
+    """What a cache belongs to."""
+    return {
+        "modality": spec.name,
+        "column": hash_json([table.content_hashes(spec.name), table.present(spec.name).tolist()]),
+        "hub": hub.name,
+        "hub_fingerprint": hub.fingerprint,
+        "spec_fingerprint": spec.fingerprint,
+    }
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Writer:
+    """Computes the missing shards of one cache and joins them."""
+
+    hub: Hub
+    table: PairTable
+    spec: ModalitySpec
+    contents: Contents
+    shards: Path
+    progress: Progress | None
+
+    def fill(self, *, batch_size: int, shard_size: int, on_error: OnError) -> None:
+        """Write every shard that is not there."""
+        self.shards.mkdir(parents=True, exist_ok=True)
+        todo = list(enumerate(self.contents.first_rows))
+        for start in range(0, len(todo), shard_size):
+            facts = self.shards / f"{start // shard_size:05d}.json"
+            part = todo[start : start + shard_size]
+            if not facts.exists():
+                self._write(facts, part, batch_size, on_error)
+            elif on_error == "raise" and (reasons := read_json(facts)["reasons"]):
+                number, reason = next(iter(reasons.items()))
+                row = self.contents.first_rows[int(number)]
+                raise SampleError(f"row {self.table.ids[row]!r}, modality {self.spec.name!r}: {reason}")
+            self._report(start + len(part))
+
+    def _write(self, facts: Path, part: list[tuple[int, int]], batch_size: int, on_error: OnError) -> None:
+        """Vectors first, then the JSON whose presence says that they are whole."""
+        done, vectors, kept, reasons = part[0][0], [], [], {}
+        for batch in embed_batches(self.hub, self.table, self.spec, part, batch_size=batch_size, on_error=on_error):
+            vectors.append(batch.vectors)
+            kept += batch.contents
+            reasons |= batch.reasons
+            done += len(batch.contents) + len(batch.reasons)
+            self._report(done)
+        partial = facts.with_name(f".{facts.stem}.{uuid.uuid4().hex[:8]}.npy")
+        np.save(partial, np.concatenate(vectors))
+        partial.replace(facts.with_suffix(".npy"))
+        write_json(facts, {"kept": kept, "reasons": reasons})
+
+    def publish(self, path: Path, facts: dict[str, Any]) -> None:
+        """Join the shards into the artifact at `path`."""
+        names = sorted(self.shards.glob("*.json"))
+        parts = [read_json(name) for name in names]
+        kept = [number for part in parts for number in part["kept"]]
+        reasons = {number: reason for part in parts for number, reason in part["reasons"].items()}
+        with new_artifact(path, KIND, {**facts, "vectors": len(kept), "skipped": len(reasons)}) as partial:
+            joined = np.lib.format.open_memmap(
+                partial / _VECTORS, mode="w+", dtype=np.float32, shape=(len(kept), self.hub.dim)
+            )
+            start = 0
+            for name, part in zip(names, parts, strict=True):
+                joined[start : start + len(part["kept"])] = np.load(name.with_suffix(".npy"))
+                start += len(part["kept"])
+            joined.flush()
+            del joined
+            write_json(partial / _ROWS, {"kept": kept, "reasons": reasons})
+
+    def _report(self, done: int) -> None:
+        if self.progress is not None:
+            self.progress(done, len(self.contents.first_rows))

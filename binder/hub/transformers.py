@@ -1,0 +1,160 @@
+"""Hubs from transformers: dual encoders such as CLIP and SigLIP. Floor: hub; registered as `transformers`.
+
+`transformers:openai/clip-vit-base-patch32` (a hub id) or `transformers:/a/directory` written by
+`save_pretrained`, which needs no network. Weights must be safetensors.
+"""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor
+
+from binder.errors import HubError
+from binder.hub.describe import (
+    TruncationCounter,
+    card_licence,
+    check_folder,
+    check_texts,
+    describe_tokenizer,
+    local_folder,
+    quiet_loading,
+    to_pil,
+)
+from binder.hub.protocol import FrozenHub
+from binder.types import Sample
+
+# Texts are padded to the full context where it is short: SigLIP was trained so and pools the last
+# position, and for the others a vector then does not depend on the longest text of its batch.
+_PAD_ALL_UP_TO = 128
+
+
+class TransformersHub(FrozenHub):
+    """A transformers model with `get_image_features` and `get_text_features`, frozen.
+
+    Attributes:
+        truncation: counts the texts that were longer than the context.
+    """
+
+    def __init__(self, model: str, *, revision: str | None = None) -> None:
+        """Load a model and its processor.
+
+        Args:
+            model: hub id, or directory.
+            revision: of a hub id: branch, tag or commit.
+
+        Raises:
+            HubError: transformers is not installed, no such model, not a dual encoder, or weights
+                that are missing in part.
+        """
+        name = f"transformers:{model}"
+        folder = local_folder(model)
+        if folder is not None:
+            check_folder(name, folder, needs="config.json")
+        network, processor = _load(name, str(folder or model), revision, local=folder is not None)
+        self._images, self._tokenizer = processor.image_processor, processor.tokenizer
+        self._context_length = _context_length(network, self._tokenizer)
+        self.truncation = TruncationCounter(name, self._context_length)
+        super().__init__(
+            name,
+            network,
+            native=("image", "text"),
+            dim=_pooled(network.get_text_features(**self._tokenize(["a"]))).shape[-1],
+            preprocessing={
+                "image": _image_settings(self._images),
+                "text": describe_tokenizer(
+                    type(self._tokenizer).__name__,
+                    self._tokenizer.get_vocab(),
+                    lambda texts: self._tokenize(texts)["input_ids"],
+                    self._context_length,
+                ),
+            },
+            licence=card_licence(folder) if folder else None,
+        )
+
+    def _forward(self, modality: str, samples: Sequence[Sample]) -> Tensor:
+        if modality == "image":
+            images = [to_pil(self.name, sample) for sample in samples]
+            inputs = self._images(images, return_tensors="pt").to(self._device)
+            return _pooled(self._model.get_image_features(**inputs))  # pyright: ignore[reportCallIssue]
+        texts = check_texts(self.name, list(samples))
+        self.truncation.note([len(tokens) for tokens in self._tokenizer(texts, verbose=False)["input_ids"]])
+        inputs = self._tokenize(texts).to(self._device)
+        return _pooled(self._model.get_text_features(**inputs))  # pyright: ignore[reportCallIssue]
+
+    def _tokenize(self, texts: list[str]) -> Any:
+        padding = "max_length" if self._context_length <= _PAD_ALL_UP_TO else "longest"
+        return self._tokenizer(
+            texts, padding=padding, truncation=True, max_length=self._context_length, return_tensors="pt"
+        )
+
+
+def _load(name: str, model: str, revision: str | None, *, local: bool) -> tuple[Any, Any]:
+    try:
+        from transformers import AutoModel, AutoProcessor
+    except ImportError as error:
+        raise HubError.explain(
+            f"cannot load {name}", got=str(error), fix='pip install "hub-binder[transformers]"'
+        ) from error
+    options = {"revision": revision, "local_files_only": local}
+    try:
+        with quiet_loading():
+            network, report = AutoModel.from_pretrained(
+                model, use_safetensors=True, output_loading_info=True, **options
+            )
+            processor = AutoProcessor.from_pretrained(model, **options)
+    except Exception as error:  # the library raises its own errors, the hub client's and those of safetensors
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=f"{type(error).__name__}: {error}",
+            expected="a model id or a directory with config, processor and weights as safetensors",
+            fix="check the name, your login and the network; without network, give a directory",
+        ) from error
+    check_complete(name, report)
+    if not all(hasattr(network, method) for method in ("get_image_features", "get_text_features")):
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=type(network).__name__,
+            expected="a dual encoder with get_image_features and get_text_features, such as CLIP or SigLIP",
+        )
+    return network, processor
+
+
+def check_complete(name: str, report: Any) -> None:
+    """Raise where transformers filled in weights that the checkpoint does not have.
+
+    Raises:
+        HubError: missing or mismatched weights, which would be random.
+    """
+    random = sorted(map(str, {*report["missing_keys"], *report.get("mismatched_keys", ())}))
+    if random:
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=f"{len(random)} weights are missing or of another shape, e.g. {random[:3]}",
+            expected="a checkpoint of the whole model; binder never starts from random weights unasked",
+        )
+
+
+def _image_settings(processor: Any) -> dict[str, Any]:
+    """What the image processor does, without the class names and empty fields that vary between versions."""
+    settings = json.loads(processor.to_json_string())
+    keys = ("do_", "size", "crop_size", "image_mean", "image_std", "resample", "rescale_factor", "pad_size")
+    return {key: value for key, value in _without_none(settings).items() if key.startswith(keys)}
+
+
+def _without_none(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _without_none(part) for key, part in value.items() if part is not None}
+    return value
+
+
+def _context_length(network: Any, tokenizer: Any) -> int:
+    """The shorter of what the tokenizer and the position embeddings allow."""
+    text = getattr(network.config, "text_config", network.config)
+    positions = getattr(text, "max_position_embeddings", None)
+    return min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
+
+
+def _pooled(features: Any) -> Tensor:
+    """Version 5 returns an output object with the projected vectors as `pooler_output`; older ones the tensor."""
+    return features if isinstance(features, Tensor) else features.pooler_output

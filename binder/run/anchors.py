@@ -1,0 +1,99 @@
+"""The hub's side of a run: open it, cache it, fit its transform, hand out targets. Floor: run."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from binder.config import HubConfig, RunConfig
+from binder.data import OnError, PairTable, SkipReport
+from binder.errors import ConfigError
+from binder.hub import Hub, open_hub
+from binder.hub.cache import HubCache, build_hub_cache
+from binder.hub.targets import HubTargets, cached_targets, live_targets
+from binder.hub.transform import TransformedHub, fit_hub_transform
+from binder.registry import create_modality
+from binder.run.progress import track
+from binder.run.tables import open_splits, tower_specs
+
+
+class Anchors:
+    """Gives hub vectors for any part of the run's table, and remembers what was skipped.
+
+    Args:
+        hub: as opened, or of an existing space, transform included.
+        config: the run's hub section.
+        on_error: `raise` or `skip`, for the hub's own samples.
+        console: where progress is drawn.
+    """
+
+    def __init__(self, hub: Hub, config: HubConfig, *, on_error: OnError, console: Console | None) -> None:
+        self.raw = hub.hub if isinstance(hub, TransformedHub) else hub
+        self.hub, self.config = hub, config
+        self.on_error, self.console = on_error, console
+        self.skips = SkipReport()
+
+    def check(self, modalities: Sequence[str], table: PairTable) -> None:
+        """Refuse anchors that the hub can't embed or the table lacks, before anything is computed."""
+        for modality in modalities:
+            if modality not in self.raw.native:
+                raise ConfigError.explain(
+                    f"hub_modality {modality!r} is not native to {self.raw.name}", got=modality, choices=self.raw.native
+                )
+            if modality not in table.columns:
+                raise ConfigError.explain(
+                    f"the table has no column for hub_modality {modality!r}",
+                    choices=table.columns,
+                    fix="map one in data.columns",
+                )
+
+    def fit_transform(self, modalities: Sequence[str], train: PairTable) -> None:
+        """Fit the configured transform on the distinct hub vectors of the training rows."""
+        if self.config.transform == "none" or isinstance(self.hub, TransformedHub):
+            return
+        vectors = [self.cache(modality, train).unique_vectors for modality in modalities]
+        transform = fit_hub_transform(self.config.transform, torch.from_numpy(np.concatenate(vectors)))
+        self.hub = TransformedHub(self.raw, transform)
+
+    def cache(self, modality: str, table: PairTable) -> HubCache:
+        """The cache of one hub modality of `table`, built or resumed if it is not there."""
+        with track(self.console, f"hub cache: {modality}", len(table)) as progress:
+            cache = build_hub_cache(
+                self.raw,
+                table,
+                modality,
+                create_modality(modality),
+                self.config.cache,
+                on_error=self.on_error,
+                progress=progress,
+            )
+        self.skips.extend(cache.skips)
+        return cache
+
+    def targets(self, modalities: Sequence[str], table: PairTable) -> HubTargets:
+        """Targets for the rows of `table`, cached or live as configured."""
+        if self.config.mode == "live":
+            specs = {modality: create_modality(modality) for modality in modalities}
+            return live_targets(self.hub, table, specs)
+        caches = {modality: self.cache(modality, table) for modality in modalities}
+        return cached_targets(caches, self.hub.transform if isinstance(self.hub, TransformedHub) else None)
+
+
+def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[str, Path]:
+    """Embed every hub column of a run's table; training later finds the caches.
+
+    Returns:
+        "SPLIT/MODALITY" -> folder of the cache.
+    """
+    anchors = Anchors(
+        open_hub(config.hub.name, **config.hub.options), config.hub, on_error=config.data.on_error, console=console
+    )
+    splits = open_splits(config.data, seed=config.seed, specs=tower_specs(config))
+    native = [modality for modality in anchors.raw.native if modality in next(iter(splits.values())).columns]
+    return {
+        f"{name}/{modality}": anchors.cache(modality, table).folder
+        for name, table in splits.items()
+        for modality in native
+    }

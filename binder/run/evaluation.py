@@ -1,0 +1,236 @@
+"""`evaluate`: encode every modality of a table once, and judge every ordered pair. Floor: run."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import yaml
+from rich.console import Console
+
+from binder.config import load_config
+from binder.data import ModalityDataset, PairTable, Skip, SkipReport
+from binder.errors import ConfigError
+from binder.evaluate import EncodedModality, Report, Rows, evaluate_space
+from binder.hub.cache import build_hub_cache
+from binder.hub.transform import TransformedHub
+from binder.run.progress import track
+from binder.run.tables import open_splits, require_split, tower_specs
+from binder.space import Space
+from binder.towers import Tower, encode_samples
+
+Relevance = str | Mapping[str, Sequence[str]] | Sequence[str | Mapping[str, Sequence[str]]]
+
+
+def evaluate(
+    space: Space,
+    table: PairTable | str | Path,
+    *,
+    relevance: Relevance = "id",
+    modalities: Sequence[str] | None = None,
+    train_table: PairTable | None = None,
+    bootstrap: int = 1000,
+    seed: int = 0,
+    on_error: Literal["raise", "skip"] = "raise",
+    hub_cache: Path | None = None,
+    console: Console | None = None,
+) -> Report:
+    """Fill the certified matrix of all ordered pairs of modalities.
+
+    Args:
+        space: hub and towers.
+        table: rows to test on; a path or hub id is opened with default columns.
+        relevance: `id`, `label`, or modality -> columns it can see; several rules in a list.
+        modalities: which to evaluate; by default every column that the space can embed.
+        train_table: training rows, on which the hub's native modalities are centred for the centred
+            scores; without it those scores are left out for native modalities.
+        bootstrap: resamples for the intervals.
+        seed: of intervals and controls.
+        on_error: `skip` leaves bad samples out and lists them in the report.
+        hub_cache: folder of hub caches; a temporary one by default.
+        console: where progress is drawn.
+
+    Returns:
+        The report; `report.save(folder)`, `report.render(console)`.
+    """
+    if not isinstance(table, PairTable):
+        table = PairTable.open(table, specs={name: checkpoint.spec for name, checkpoint in space.towers.items()})
+    names = _choose(space, table, modalities)
+    with tempfile.TemporaryDirectory() as scratch:
+        encoder = _Encoder(
+            space=space, cache=hub_cache or Path(scratch), on_error=on_error, console=console, skips=SkipReport()
+        )
+        encoded = {name: encoder.encode(name, table, train_table) for name in names}
+    return evaluate_space(
+        encoded,
+        Rows(ids=table.ids, groups=table.groups, attributes=_attributes(table)),
+        relevance=relevance,
+        ledgers={name: checkpoint.ledger for name, checkpoint in space.towers.items()},
+        hub_fingerprint=space.hub.fingerprint,
+        hub_native=space.hub.native,
+        num_bootstrap=bootstrap,
+        seed=seed,
+    )
+
+
+def evaluate_run(
+    folder: str | Path,
+    *,
+    split: str | None = None,
+    output: Path | None = None,
+    device: str = "cpu",
+    console: Console | None = None,
+) -> Report:
+    """Evaluate a finished run on its own table, as its configuration says.
+
+    Args:
+        folder: of the run.
+        split: the rows to test on; the configuration's choice by default.
+        output: where the report is saved; `FOLDER/report` by default.
+        device: where to encode.
+        console: where progress is drawn.
+
+    Raises:
+        ConfigError: the folder holds no run.
+    """
+    folder = Path(folder)
+    config = load_config(folder / "config.yaml")
+    splits = open_splits(config.data, seed=config.seed, specs=tower_specs(config))
+    settings = config.evaluate
+    report = evaluate(
+        Space.load(folder, device=device),
+        require_split(splits, split or settings.split),
+        relevance=settings.relevance,
+        modalities=settings.modalities,
+        train_table=splits.get("train"),
+        bootstrap=settings.bootstrap,
+        seed=config.seed,
+        on_error=config.data.on_error,
+        hub_cache=config.hub.cache,
+        console=console,
+    )
+    report.save(output or folder / "report")
+    return report
+
+
+def evaluate_space_on(
+    folder: Path,
+    table: str,
+    *,
+    split: str | None,
+    relevance: str,
+    output: Path,
+    device: str = "cpu",
+    console: Console | None = None,
+) -> Report:
+    """Evaluate a saved space on any pair table, and save the report.
+
+    Args:
+        folder: of the space, or of a run.
+        table: path or hub id.
+        split: value of the table's `split` column; all rows if None.
+        relevance: `id`, `label`, or YAML such as `{audio: [object], depth: [object, size]}`.
+        output: where the report is saved.
+        device: where to encode.
+        console: where progress is drawn.
+    """
+    space = Space.load(folder, device=device)
+    rows = PairTable.open(table, specs={name: checkpoint.spec for name, checkpoint in space.towers.items()})
+    splits = {} if split is None else rows.splits()
+    chosen = rows if split is None else require_split(splits, split)
+    report = evaluate(
+        space, chosen, relevance=yaml.safe_load(relevance), train_table=splits.get("train"), console=console
+    )
+    report.save(output)
+    return report
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Encoder:
+    """Encodes one modality of a table, with its controls."""
+
+    space: Space
+    cache: Path
+    on_error: Literal["raise", "skip"]
+    console: Console | None
+    skips: SkipReport
+
+    def encode(self, name: str, table: PairTable, train_table: PairTable | None) -> EncodedModality:
+        if name in self.space.towers:
+            return self._by_tower(name, table)
+        rows, vectors = self._by_hub(name, table)
+        centre = None
+        if train_table is not None and name in train_table.columns:
+            centre = self._by_hub(name, train_table)[1].mean(axis=0)
+        return self._encoded(name, table, rows, vectors, native=True, untrained=None, centre=centre)
+
+    def _by_tower(self, name: str, table: PairTable) -> EncodedModality:
+        checkpoint = self.space.towers[name]
+        samples = ModalityDataset(table, checkpoint.spec, on_error=self.on_error, cache=True)
+        rows, vectors, skips = self._encode_samples(f"encoding {name}", checkpoint.tower, samples)
+        self.skips.extend(skips)
+        twin = checkpoint.untrained().to(self.space.device)
+        untrained = self._encode_samples(f"encoding {name}, untrained", twin, samples)[1]
+        return self._encoded(name, table, rows, vectors, native=False, untrained=untrained, centre=checkpoint.centre)
+
+    def _encode_samples(
+        self, title: str, tower: Tower, samples: ModalityDataset
+    ) -> tuple[np.ndarray, np.ndarray, list[Skip]]:
+        with track(self.console, title, len(samples)) as progress:
+            return encode_samples(tower, samples, progress=progress)
+
+    def _by_hub(self, name: str, table: PairTable) -> tuple[np.ndarray, np.ndarray]:
+        hub = self.space.hub
+        raw = hub.hub if isinstance(hub, TransformedHub) else hub
+        with track(self.console, f"hub: {name}", len(table)) as progress:
+            cache = build_hub_cache(
+                raw, table, name, self.space.spec(name), self.cache, on_error=self.on_error, progress=progress
+            )
+        self.skips.extend(cache.skips)
+        vectors = cache.vectors_for(cache.rows)
+        if isinstance(hub, TransformedHub):
+            vectors = hub.transform(vectors)
+        return np.asarray(cache.rows), vectors.numpy()
+
+    def _encoded(
+        self,
+        name: str,
+        table: PairTable,
+        rows: np.ndarray,
+        vectors: np.ndarray,
+        *,
+        native: bool,
+        untrained: np.ndarray | None,
+        centre: np.ndarray | None,
+    ) -> EncodedModality:
+        hashes = table.content_hashes(name)
+        return EncodedModality(
+            name=name,
+            vectors=vectors,
+            rows=rows,
+            content=tuple(hashes[row] for row in rows),
+            native=native,
+            untrained=untrained,
+            centre=centre,
+        )
+
+
+def _choose(space: Space, table: PairTable, modalities: Sequence[str] | None) -> list[str]:
+    possible = [name for name in space.modalities if name in table.columns]
+    unknown = set(modalities or ()) - set(possible)
+    if unknown or len(modalities or possible) < 2:
+        raise ConfigError.explain(
+            "nothing to evaluate" if not unknown else "can't evaluate these modalities",
+            got=sorted(unknown) or possible,
+            expected="two or more modalities that the space embeds and the table has",
+            choices=possible,
+        )
+    return list(modalities or possible)
+
+
+def _attributes(table: PairTable) -> dict[str, list[Any]]:
+    own = {"id": table.ids, "group": table.groups, **({"label": table.labels} if table.labels else {})}
+    others = {name: table.attribute(name) for name in table.attribute_names if name not in table.columns.values()}
+    return {**others, **own}

@@ -1,0 +1,92 @@
+"""Opens a run's pair table and cuts it into splits. Floor: run."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from binder.config import DataConfig, RunConfig
+from binder.data import PairTable, audit_leaks, split_by_group, split_by_values
+from binder.errors import ConfigError, TableError
+from binder.modality import ModalitySpec
+from binder.registry import create_modality
+
+HELD_OUT_FROM = ("train", "validation")
+
+
+def tower_specs(config: RunConfig) -> dict[str, ModalitySpec]:
+    """The modality object of every tower in the run.
+
+    Raises:
+        ConfigError: a `spec` whose name is not the tower's key.
+        RegistryError: an unknown modality or option.
+    """
+    specs = {}
+    for name, tower in config.towers.items():
+        spec = create_modality(tower.spec or name, **tower.modality)
+        if spec.name != name:
+            raise ConfigError.explain(
+                f"towers.{name} names another modality", got=spec.name, expected=name, fix=f"write towers.{spec.name}"
+            )
+        specs[name] = spec
+    return specs
+
+
+def open_splits(
+    data: DataConfig, *, seed: int, specs: Mapping[str, ModalitySpec] | None = None
+) -> dict[str, PairTable]:
+    """Open the table and cut it as configured.
+
+    Raises:
+        TableError: the table or a split can't be made, or an id or group stands in two splits.
+    """
+    table = PairTable.open(
+        data.table, columns=data.columns, id=data.id, group=data.group, label=data.label, specs=specs
+    )
+    if data.split.column is not None:
+        splits = table.splits(data.split.column)
+    elif data.split.fractions is not None:
+        splits = split_by_group(table, data.split.fractions, seed=seed)
+    else:
+        assert data.split.by is not None and data.split.values is not None
+        splits = split_by_values(table, data.split.by, data.split.values)
+    _refuse_straddling(splits)
+    return {name: _exclude(part, data.exclude) if name in HELD_OUT_FROM else part for name, part in splits.items()}
+
+
+def require_split(splits: Mapping[str, PairTable], name: str) -> PairTable:
+    """The split `name`.
+
+    Raises:
+        TableError: there is none, or it has no rows.
+    """
+    if name not in splits or len(splits[name]) == 0:
+        raise TableError.explain(f"no rows in split {name!r}", choices=splits, fix="name splits in data.split")
+    return splits[name]
+
+
+def _exclude(table: PairTable, exclude: Mapping[str, list[str | int]]) -> PairTable:
+    keep = np.ones(len(table), dtype=bool)
+    for column, values in exclude.items():
+        refused = {str(value) for value in values}
+        found = [str(value) for value in table.attribute(column)]
+        missing = refused - set(found)
+        if missing and len(table):
+            raise TableError.explain(
+                f"data.exclude.{column} names values that no row has",
+                got=sorted(missing),
+                choices=sorted(set(found))[:30],
+            )
+        keep &= np.array([value not in refused for value in found])
+    return table.select(np.flatnonzero(keep))
+
+
+def _refuse_straddling(splits: Mapping[str, PairTable]) -> None:
+    """Groups that straddle splits would make every score a memory test."""
+    leaks = [leak for leak in audit_leaks(splits, contents=False) if {"train", "validation"} & set(leak.splits)]
+    if leaks:
+        shown = ", ".join(f"{leak.kind} {leak.value!r} in {' and '.join(leak.splits)}" for leak in leaks[:5])
+        raise TableError.explain(
+            "splits share ids or groups",
+            got=f"{len(leaks)}: {shown}",
+            fix="split by group, or correct the split column",
+        )

@@ -1,0 +1,261 @@
+"""`train`: every tower of a run, one after the other, into one space. Floor: run."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from rich.console import Console
+
+from binder.config import RunConfig, load_config
+from binder.data import ModalityDataset, PairTable, Skip, SkipReport
+from binder.errors import TrainingError
+from binder.hub import Hub, open_hub
+from binder.hub.transform import TransformedHub
+from binder.run.anchors import Anchors
+from binder.run.progress import track
+from binder.run.tables import open_splits, require_split, tower_specs
+from binder.space import Space
+from binder.storage import hash_json, is_complete, write_json
+from binder.towers import Ledger, Tower, TowerCheckpoint, build_tower, encode_samples, load_tower, save_tower
+from binder.train import Outcome, Side, TowerTrainer, start_engine
+
+
+def train(
+    config: RunConfig | str | Path,
+    overrides: Sequence[str] = (),
+    *,
+    resume: bool = False,
+    space: Space | None = None,
+    console: Console | None = None,
+) -> Space:
+    """Train every tower of a run and save them, with hub and ledgers, as `OUTPUT/space`.
+
+    Args:
+        config: a configuration or the path of one.
+        overrides: `KEY.SUBKEY=VALUE`, for a path.
+        resume: go on where a killed run stopped; finished towers are kept as they are.
+        space: start from a space that is already open; its hub must be the configured one, and
+            towers it has for modalities that the run doesn't train come along.
+        console: where progress and the skip report are printed; None for silence.
+
+    Returns:
+        The space, also saved in the run's output folder beside its configuration.
+
+    Raises:
+        BinderError: see the rooms it runs through; nothing half-written is left behind.
+    """
+    if not isinstance(config, RunConfig):
+        config = load_config(config, overrides)
+    run = _Run(config, space=space, console=console)
+    run.prepare(resume=resume)
+    checkpoints = {name: run.train_tower(name, resume=resume) for name in config.towers}
+    return run.finish(checkpoints)
+
+
+class _Run:
+    """What the towers of one run share: specs, splits, hub, accelerator, console."""
+
+    def __init__(self, config: RunConfig, *, space: Space | None, console: Console | None) -> None:
+        self.config, self.space = config, space
+        self.console = console
+        self.specs = tower_specs(config)
+        self.splits = open_splits(config.data, seed=config.seed, specs=self.specs)
+        self.train, self.validation = (require_split(self.splits, name) for name in ("train", "validation"))
+        self.anchors = Anchors(_hub_of(config, space), config.hub, on_error=config.data.on_error, console=self.console)
+        self.skips = SkipReport()
+
+    def prepare(self, *, resume: bool) -> None:
+        """Refuse what can't work, write the configuration, fit the hub's transform."""
+        anchors = sorted({anchor for tower in self.config.towers.values() for anchor in tower.hub_modalities})
+        self.anchors.check(anchors, self.train)
+        _check_output(self.config, resume=resume)
+        self.config.save(self.config.output / "config.yaml")
+        self.anchors.fit_transform(anchors, self.train)
+
+    def train_tower(self, name: str, *, resume: bool) -> TowerCheckpoint:
+        """Train one tower, or load it if a resumed run had finished it."""
+        folder = self.config.output / "train" / name
+        if resume and is_complete(folder / "tower"):
+            return self._finished(folder / "tower", name)
+        tower_config, spec = self.config.towers[name], self.specs[name]
+        train_config = self.config.train_for(name)
+        tower = build_tower(
+            spec, self.anchors.hub.dim, encoder=tower_config.encoder, head=tower_config.head, seed=self.config.seed
+        )
+        sides = [self._side(name, split) for split in (self.train, self.validation)]
+        trainer = TowerTrainer(
+            tower,
+            train=sides[0],
+            validation=sides[1],
+            config=train_config,
+            loss=self.config.loss_for(name),
+            folder=folder,
+            seed=self.config.seed,
+            fingerprint=self._fingerprint(name),
+            accelerator=start_engine(train_config.precision),
+            console=self.console,
+        )
+        outcome = trainer.run(resume=resume)
+        self.skips.extend(outcome.skips)
+        self.anchors.hub.check_frozen()
+        checkpoint = self._checkpoint(name, outcome, sides)
+        if trainer.accelerator.is_main_process:
+            save_tower(checkpoint, folder / "tower")
+        trainer.accelerator.wait_for_everyone()
+        return checkpoint
+
+    def _finished(self, folder: Path, name: str) -> TowerCheckpoint:
+        checkpoint = load_tower(folder)
+        assert checkpoint.facts is not None
+        if checkpoint.facts["run"] != self._fingerprint(name):
+            raise TrainingError.explain(
+                f"{folder} was trained with other settings or data",
+                fix="restore them, choose another output folder, or remove this one to train anew",
+            )
+        return checkpoint
+
+    def finish(self, checkpoints: Mapping[str, TowerCheckpoint]) -> Space:
+        """Put hub and towers together, save the space, print what was skipped."""
+        kept = {
+            name: tower for name, tower in (self.space.towers if self.space else {}).items() if name not in checkpoints
+        }
+        space = Space(self.anchors.hub, {**kept, **checkpoints}, hub_options=self.config.hub.options)
+        if start_engine(self.config.train.precision).is_main_process:
+            space.save(self.config.output / "space")
+            self.skips.extend(self.anchors.skips)
+            write_json(self.config.output / "skips.json", self.skips.to_json())
+            if self.console is not None and len(self.skips):
+                self.console.print(self.skips.render(), style="yellow", markup=False)
+        return space
+
+    def _side(self, name: str, table: PairTable) -> Side:
+        data, anchors = self.config.data, self.config.towers[name].hub_modalities
+        targets = self.anchors.targets(anchors, table)
+        samples = ModalityDataset(table, self.specs[name], on_error=data.on_error, cache=data.keep_in_memory)
+        rows = np.flatnonzero(table.present(name) & targets.present.any(axis=1))
+        if data.keep_in_memory:
+            rows = self._read_all(samples, rows, name)
+        keys = pair_keys(table, anchors, self.config.loss_for(name).positives)
+        return Side(table=table, samples=samples, targets=targets, keys=keys, rows=rows)
+
+    def _read_all(self, samples: ModalityDataset, rows: np.ndarray, name: str) -> np.ndarray:
+        """Read every sample once, before training; bad rows surface here and not an hour later."""
+        good = []
+        with track(self.console, f"reading {name}", len(rows)) as progress:
+            for done, row in enumerate(rows, start=1):
+                item = samples[int(row)]
+                if isinstance(item, Skip):
+                    self.skips.add(item)
+                else:
+                    good.append(row)
+                if progress is not None:
+                    progress(done, len(rows))
+        return np.array(good, dtype=np.int64)
+
+    def _checkpoint(self, name: str, outcome: Outcome, sides: Sequence[Side]) -> TowerCheckpoint:
+        tower_config, progress = self.config.towers[name], outcome.progress
+        return TowerCheckpoint(
+            tower=outcome.tower,
+            ledger=self._ledger(name, sides),
+            encoder=tower_config.encoder,
+            head=tower_config.head,
+            seed=self.config.seed,
+            centre=_mean_vector(outcome.tower, sides[0]),
+            facts={
+                "run": self._fingerprint(name),
+                "best_epoch": progress.best_epoch,
+                "steps": progress.step,
+                "validation": progress.scores,
+                "temperature": outcome.temperature,
+                "train": self.config.train_for(name).model_dump(mode="json"),
+                "loss": self.config.loss_for(name).model_dump(mode="json"),
+            },
+        )
+
+    def _ledger(self, name: str, sides: Sequence[Side]) -> Ledger:
+        anchors = self.config.towers[name].hub_modalities
+        licences = (self.anchors.hub.licence, self.config.data.licence)
+        items: dict[str, list[str]] = {column: [] for column in ("role", "id", "group", "modality", "content")}
+        for role, side in zip(("train", "validation"), sides, strict=True):
+            for modality in (name, *anchors):
+                hashes = side.table.content_hashes(modality)
+                for row in side.rows:
+                    if hashes[row] is not None:
+                        values = (role, side.table.ids[row], side.table.groups[row], modality, hashes[row])
+                        for column, value in zip(items, values, strict=True):
+                            items[column].append(value)
+        return Ledger(
+            modality=name,
+            edges=tuple((name, anchor) for anchor in anchors),
+            hub=self.anchors.hub.name,
+            hub_fingerprint=self.anchors.hub.fingerprint,
+            table_fingerprints=tuple(side.table.fingerprint for side in sides),
+            items={column: tuple(values) for column, values in items.items()},
+            licences=tuple(licence for licence in licences if licence is not None),
+        )
+
+    def _fingerprint(self, name: str) -> str:
+        """What must be equal for a resumed tower to be the same tower."""
+        config = self.config
+        return hash_json(
+            {
+                "tower": config.towers[name].model_dump(mode="json"),
+                "train": config.train_for(name).model_dump(mode="json"),
+                "loss": config.loss_for(name).model_dump(mode="json"),
+                "seed": config.seed,
+                "modality": self.specs[name].fingerprint,
+                "hub": self.anchors.hub.fingerprint,
+                "ids": [self.train.ids, self.validation.ids],
+            }
+        )
+
+
+def pair_keys(table: PairTable, anchors: Sequence[str], positives: Literal["content", "label"]) -> np.ndarray:
+    """Integers that say which rows belong together, int64 (row, anchor, rule); -1 where unknown.
+
+    Rule 0 is the hub item's content (equal hub vectors can't be told apart), rule 1 the label.
+
+    Args:
+        table: the rows.
+        anchors: hub modalities.
+        positives: `label` to use both rules, `content` for the first alone.
+    """
+    use_labels = positives == "label" and table.labels is not None
+    labels = _codes(table.labels) if use_labels else np.full(len(table), -1)
+    contents = [_codes(table.content_hashes(anchor)) for anchor in anchors]
+    return np.stack([np.stack([content, labels], axis=1) for content in contents], axis=1)
+
+
+def _codes(values: Sequence[str | None]) -> np.ndarray:
+    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
+    return np.array([-1 if value is None else numbers[value] for value in values], dtype=np.int64)
+
+
+def _mean_vector(tower: Tower, side: Side) -> np.ndarray:
+    """Mean of the tower's vectors over its training rows: what centring subtracts."""
+    return encode_samples(tower, side.samples, rows=side.rows)[1].mean(axis=0)
+
+
+def _hub_of(config: RunConfig, space: Space | None) -> Hub:
+    if space is None:
+        return open_hub(config.hub.name, **config.hub.options)
+    kind = space.hub.transform.kind if isinstance(space.hub, TransformedHub) else "none"
+    if (space.hub.name, kind) != (config.hub.name, config.hub.transform):
+        raise TrainingError.explain(
+            "the space has another hub than the configuration",
+            got=f"{space.hub.name}, transform {kind}",
+            expected=f"{config.hub.name}, transform {config.hub.transform}",
+            fix="set hub.name and hub.transform to the space's",
+        )
+    return space.hub
+
+
+def _check_output(config: RunConfig, *, resume: bool) -> None:
+    """Refuse to mix a new run into the remains of another."""
+    if not resume and (config.output / "train").exists():
+        raise TrainingError.explain(
+            "the output folder already holds a run",
+            got=config.output,
+            fix="add --resume to go on with it, choose another output, or remove the folder",
+        )

@@ -1,0 +1,122 @@
+"""Thermal pictures: units, what is radiometric and what is not, and the fixed normalisation."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from binder.errors import RegistryError, SampleError
+from binder.registry import create_modality
+from modalities.thermal import Thermal
+
+SPEC = Thermal(size=16)
+GREY = Thermal(radiometric=False)
+KELVIN = np.linspace(280, 320, 20 * 24, dtype=np.float32).reshape(20, 24)
+
+
+def encoded(array: np.ndarray, form: str = "PNG") -> bytes:
+    stream = BytesIO()
+    Image.fromarray(array).save(stream, format=form)
+    return stream.getvalue()
+
+
+def test_path_bytes_pillow_and_arrays_give_one_sample(tmp_path):
+    counts = (KELVIN * 100).round().astype(np.uint16)
+    path = tmp_path / "thermal.png"
+    path.write_bytes(encoded(counts))
+    for source in (path, str(path), path.read_bytes(), encoded(counts, "TIFF"), counts, Image.open(path), KELVIN):
+        np.testing.assert_allclose(SPEC.load(source), KELVIN, atol=0.006)  # counts are whole hundredths
+    np.testing.assert_array_equal(SPEC.load(encoded(KELVIN, "TIFF")), KELVIN)
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("centikelvin", 100), ("decikelvin", 10), ("kelvin", 1)])
+def test_integer_pixels_are_in_the_unit_option(unit, factor):
+    sample = Thermal(unit=unit).load(encoded(np.full((8, 8), 300 * factor, np.uint16)))
+    np.testing.assert_allclose(sample, 300, rtol=1e-6)
+
+
+def test_a_wrong_unit_is_caught_by_the_range():
+    with pytest.raises(SampleError, match=r"(?s)out of range.*30000.*K.*unit"):
+        Thermal(unit="kelvin").load(encoded(np.full((8, 8), 30000, np.uint16)))
+    with pytest.raises(SampleError, match=r"(?s)out of range.*20 to 20"):
+        SPEC.load(np.full((8, 8), 20.0, np.float32))  # degrees Celsius
+
+
+@pytest.mark.parametrize("form", ["PNG", "JPEG"])
+def test_eight_bits_are_not_temperatures(form):
+    picture = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    with pytest.raises(SampleError, match=r"(?s)not a radiometric.*uint8.*radiometric: false"):
+        SPEC.load(encoded(picture, form))
+
+
+def test_grey_levels_where_the_config_says_so():
+    picture = np.arange(0, 256, 4, dtype=np.uint8).reshape(8, 8)
+    np.testing.assert_array_equal(GREY.load(encoded(picture)), picture)
+    np.testing.assert_array_equal(GREY.load(encoded(np.dstack([picture] * 3))), picture)
+    assert GREY.contract.unit == "grey level"
+    assert float(GREY.transform(np.full((9, 9), 255, np.float32)).max()) == 1.0
+    with pytest.raises(SampleError, match="radiometric: true"):
+        GREY.load(encoded(picture.astype(np.uint16)))
+
+
+def test_false_colours_are_refused():
+    coloured = np.zeros((8, 8, 3), np.uint8)
+    coloured[..., 0] = 200
+    with pytest.raises(SampleError, match=r"(?s)coloured.*200 levels"):
+        GREY.load(encoded(coloured))
+
+
+def test_truncated_pictures_are_refused():
+    data = encoded((KELVIN * 100).astype(np.uint16))
+    with pytest.raises(SampleError, match="decode"):
+        SPEC.load(data[: len(data) // 2])
+
+
+def test_transform_is_twenty_kelvin_per_unit_around_room_temperature():
+    for kelvin, expected in ((293.15, 0.0), (313.15, 1.0), (253.15, -2.0)):
+        tensor = SPEC.transform(np.full((20, 24), kelvin, np.float32))
+        torch.testing.assert_close(tensor, torch.full((1, 16, 16), expected), atol=1e-5, rtol=0)
+
+
+def test_transform_averages_areas_of_the_central_square():
+    """A 32 x 40 picture to 16 x 16: away from the border, antialiased halving keeps a linear slope."""
+    rows = np.repeat(np.arange(32, dtype=np.float32)[:, None], 40, axis=1) + 293.15
+    tensor = SPEC.transform(rows)[0] * 20
+    expected = torch.arange(16) * 2 + 0.5
+    torch.testing.assert_close(tensor[2:-2, 8], expected[2:-2], atol=1e-3, rtol=0)
+
+
+def test_drift_is_one_offset_for_the_whole_picture():
+    spec = Thermal(size=16, smallest_crop=1.0, drift_k=2.0)
+    tensor = spec.transform(KELVIN)
+    offsets = []
+    for seed in range(20):
+        offset = (spec.augment(tensor, torch.Generator().manual_seed(seed)) - tensor) * 20
+        assert offset.std() < 1e-4
+        offsets.append(float(offset.mean()))
+    assert -2 <= min(offsets) < -0.5 < 0.5 < max(offsets) <= 2
+
+
+def test_range_from_a_config_is_a_list_and_gives_the_same_object():
+    assert Thermal(range_k=[200.0, 400.0]) == Thermal(range_k=(200.0, 400.0))
+    for options in ({"unit": "celsius"}, {"range_k": [400.0, 200.0]}, {"size": 2}):
+        with pytest.raises(RegistryError):
+            create_modality("thermal", **options)
+
+
+def test_show_draws_warmer_brighter():
+    picture = SPEC.show(KELVIN).astype(int).sum(axis=-1).ravel()
+    assert (np.diff(picture) >= -1).all()  # rounding of three channels
+    assert picture[-1] > picture[0] + 300
+
+
+@pytest.mark.shared_data
+def test_real_pictures_open_as_grey_levels(shared_data):
+    files = sorted((shared_data / "assets").rglob("thermal/*.jpg"))
+    assert len(files) == 2
+    for path in files:
+        assert GREY.load(path).std() > 10
+        with pytest.raises(SampleError, match="radiometric: false"):
+            SPEC.load(path)

@@ -1,0 +1,107 @@
+"""Configurations are refused before anything is loaded, and every fault is named."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from binder.config import load_config, parse_config
+from binder.errors import ConfigError
+
+MINIMAL = {
+    "name": "run",
+    "output": "runs/run",
+    "hub": {"name": "playground:clip"},
+    "data": {"table": "pairs.parquet"},
+    "towers": {"audio": {"hub_modality": "image"}},
+}
+
+
+def _write(tmp_path: Path, content: object) -> Path:
+    path = tmp_path / "run.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def test_dotted_overrides_are_typed_and_reach_sections_that_the_file_lacks(tmp_path: Path) -> None:
+    config = load_config(
+        _write(tmp_path, MINIMAL),
+        ["train.epochs=3", "loss.temperature=0.05", "data.on_error=skip", "train.patience=null"],
+    )
+    assert (config.train.epochs, config.loss.temperature, config.data.on_error, config.train.patience) == (
+        3,
+        0.05,
+        "skip",
+        None,
+    )
+
+
+def test_a_towers_overrides_win_over_the_runs_sections() -> None:
+    towers = {
+        "audio": {"hub_modality": "image", "train": {"epochs": 7}},
+        "imu": {"hub_modality": "text", "loss": {"temperature": 0.2}},
+    }
+    config = parse_config({**MINIMAL, "towers": towers, "train": {"epochs": 5, "lr": 0.1}})
+    assert (config.train_for("audio").epochs, config.train_for("audio").lr) == (7, 0.1)
+    assert config.train_for("imu").epochs == 5
+    assert config.loss_for("imu").temperature == 0.2
+
+
+def test_saved_and_loaded_again_it_is_the_same_run(tmp_path: Path) -> None:
+    config = parse_config({**MINIMAL, "train": {"epochs": 3}, "evaluate": {"relevance": {"audio": ["object"]}}})
+    config.save(tmp_path / "a" / "config.yaml")
+    assert load_config(tmp_path / "a" / "config.yaml") == config
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"trian": {"epochs": 3}}, "trian"),
+        ({"train": {"epoch": 3}}, "train.epoch"),
+        ({"train": {"batch_size": 1}}, "train.batch_size"),
+        ({"train": {"monitor": "accuracy"}}, "train.monitor"),
+        ({"loss": {"temperature": 0}}, "loss.temperature"),
+        ({"towers": {}}, "towers"),
+        ({"towers": {"audio": {"hub_modality": "image", "train": {"epochs": 0}}}}, "epochs"),
+        ({"towers": {"audio": {"hub_modality": "image", "loss": {"temp": 1}}}}, "temp"),
+        (
+            {"data": {"table": "t", "split": {"column": "split", "by": "subject", "values": {"train": [1]}}}},
+            "exactly one of",
+        ),
+        ({"data": {"table": "t", "split": {"by": "subject"}}}, "exactly one of"),
+    ],
+)
+def test_faults_are_named(tmp_path: Path, change: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be run") as caught:
+        load_config(_write(tmp_path, {**MINIMAL, **change}))
+    assert message in str(caught.value)
+
+
+def test_all_faults_are_listed_at_once() -> None:
+    with pytest.raises(ConfigError) as caught:
+        parse_config({"name": "x", "train": {"epochs": -1}, "loss": {"temperature": 99}})
+    assert all(
+        word in str(caught.value) for word in ("output", "hub", "data", "towers", "train.epochs", "loss.temperature")
+    )
+
+
+@pytest.mark.parametrize("override", ["train.epochs", "=3", "name.x=1"])
+def test_an_override_that_is_none_is_refused(tmp_path: Path, override: str) -> None:
+    with pytest.raises(ConfigError):
+        load_config(_write(tmp_path, MINIMAL), [override])
+
+
+@pytest.mark.parametrize("content", ["[1, 2", "just words", ""])
+def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "run.yaml"
+    path.write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError):
+        load_config(path)
+    with pytest.raises(ConfigError, match="no such"):
+        load_config(tmp_path / "absent.yaml")
+
+
+def test_the_fingerprint_changes_with_settings_but_not_with_the_output_folder() -> None:
+    base = parse_config(MINIMAL)
+    assert parse_config({**MINIMAL, "output": "elsewhere"}).fingerprint == base.fingerprint
+    assert parse_config({**MINIMAL, "seed": 1}).fingerprint != base.fingerprint
