@@ -70,8 +70,8 @@ class DataConfig(_Section):
         id: column of row ids; row numbers if the table has no such column.
         group: column of what must not straddle splits (recording, subject, scene).
         label: column of class labels.
-        split: how rows are divided; must yield `train` and `validation`.
-        exclude: column -> values; matching rows are left out of `train` and `validation`.
+        split: how rows are divided. Rows of `train` are learned from; where there is a `validation`, it
+            chooses the epoch, else the last one is kept; other names are for testing.
         on_error: `raise` stops at the first bad sample; `skip` leaves it out and reports it.
         keep_in_memory: keep transformed samples, so that each file is read once.
         licence: of the data; stored in the ledger.
@@ -83,7 +83,6 @@ class DataConfig(_Section):
     group: str | None = None
     label: str | None = None
     split: SplitConfig = SplitConfig(column="split")
-    exclude: dict[str, list[str | int]] = {}
     on_error: Literal["raise", "skip"] = "raise"
     keep_in_memory: bool = True
     licence: str | None = None

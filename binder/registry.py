@@ -7,6 +7,7 @@ modality; its own seven come through the entry points as a stranger's would.
 
 import importlib
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from importlib.metadata import entry_points
 from typing import Any, TypeVar
 
@@ -73,7 +74,7 @@ def create_modality(name: str, **options: Any) -> ModalitySpec:
     try:
         return cls(**_as_declared(cls, options))
     except (TypeError, ValueError) as error:
-        choices = [field for field in getattr(cls, "__dataclass_fields__", {})]
+        choices = [field.name for field in fields(cls)] if is_dataclass(cls) else []
         raise RegistryError.explain(
             f"modality {name!r} refuses its options", got=f"{options} ({error})", choices=choices
         ) from error

@@ -18,6 +18,8 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -84,8 +86,14 @@ def prepare(source: Path, out: Path, *, processes: int = 2) -> int:
     with new_artifact(out, "pair table", {"rows": len(recordings), "rate_hz": RATE_HZ}) as folder:
         for name in ("imu", "skeleton", "depth"):
             (folder / name).mkdir()
-        with ProcessPoolExecutor(processes) as pool:
-            list(pool.map(convert, [source] * len(recordings), [folder] * len(recordings), recordings, chunksize=8))
+        convert_one = partial(convert, source, folder)
+        if processes == 1:
+            for recording in recordings:
+                convert_one(recording)
+        else:
+            # spawn, because a fork would copy the locks of pyarrow's threads
+            with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+                list(pool.map(convert_one, recordings, chunksize=8))
         pq.write_table(pa.Table.from_pylist(table_rows(recordings, names)), folder / "pairs.parquet")
     return len(recordings)
 

@@ -48,7 +48,9 @@ def make_data(seed: int, split: str, count: int) -> tuple[list[Scene], Tensor, T
     """Scenes, uint8 images (n, 3, 64, 64) and tokens (n, caption, token)."""
     scenes = draw_scenes(seed, split, count)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        images, captions = zip(*pool.map(render, [(seed, i, s) for i, s in enumerate(scenes)], chunksize=64), strict=True)
+        images, captions = zip(
+            *pool.map(render, [(seed, i, s) for i, s in enumerate(scenes)], chunksize=64), strict=True
+        )
     tokenizer = open_clip.SimpleTokenizer(context_length=MODEL["text_cfg"]["context_length"])
     tokens = tokenizer([text for texts in captions for text in texts]).to(torch.int32)
     pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # channels last: twice as fast on a CPU
@@ -71,12 +73,16 @@ def augment(pixels: Tensor, generator: torch.Generator) -> Tensor:
     return pixels * gain + 0.05 * torch.randn(pixels.shape, generator=generator)
 
 
-def train(model: open_clip.CLIP, pixels: Tensor, tokens: Tensor, *, epochs: int, batch: int, lr: float, seed: int) -> None:
+def train(
+    model: open_clip.CLIP, pixels: Tensor, tokens: Tensor, *, epochs: int, batch: int, lr: float, seed: int
+) -> None:
     """The ordinary CLIP loss with AdamW, warm-up and cosine decay."""
     generator = torch.Generator().manual_seed(seed)
     decayed = [p for n, p in model.named_parameters() if p.ndim > 1 and "embedding" not in n]
     plain = [p for n, p in model.named_parameters() if p.ndim <= 1 or "embedding" in n]
-    optimizer = torch.optim.AdamW([{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr)
+    optimizer = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.05}, {"params": plain, "weight_decay": 0.0}], lr
+    )
     steps = epochs * (len(pixels) // batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, steps, pct_start=0.1)
     started = time.time()
@@ -129,7 +135,9 @@ def evaluate(model: nn.Module, seed: int, count: int) -> dict[str, float]:
         rank = (similarity > np.diag(similarity)[:, None]).sum(1)
         report |= {f"{name} R@{k}": float((rank < k).mean()) for k in (1, 5)}
     for attribute in VISIBLE["image"]:
-        probe = LogisticRegression(max_iter=2000, C=10).fit(probe_vectors, [getattr(s, attribute) for s in probe_scenes])
+        probe = LogisticRegression(max_iter=2000, C=10).fit(
+            probe_vectors, [getattr(s, attribute) for s in probe_scenes]
+        )
         report[f"probe {attribute}"] = float(probe.score(images, [getattr(s, attribute) for s in scenes]))
     return report
 

@@ -3,7 +3,11 @@
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("binder", deadline=None)  # a busy machine is no failure
+hypothesis.settings.load_profile("binder")
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = Path(os.environ.get("BINDER_SHARED_DATA", ROOT.parent / "shared" / "data"))

@@ -60,7 +60,7 @@ FAULTS = {
     "missing": ("file not found", "missing.npz"),
     "folder": ("a folder, not a file", "folder.npz"),
     "empty": ("empty file", "0 bytes"),
-    "garbage": ("cannot be read", "UnpicklingError"),
+    "garbage": ("cannot be read", "Error"),
     "no_key": ("cannot be read", "KeyError"),
     "nan": ("not a number", "1 of 12 values"),
     "range": ("value out of range", "-1 to 1 V"),

@@ -57,13 +57,13 @@ def to_source(cell: pa.Scalar, *, text: bool, root: Path | None) -> Source | Non
     return _resolve(value, root) if isinstance(value, str) and not text else value
 
 
-def is_missing(cell: pa.Scalar) -> bool:
-    """Whether a cell holds nothing: null, or a {bytes, path} struct in which both are null."""
-    if not cell.is_valid:
-        return True
-    return (
-        isinstance(cell, pa.StructScalar) and _is_file_struct(cell) and not any(part.is_valid for part in cell.values())
-    )
+def holds_sample(column: pa.ChunkedArray) -> np.ndarray:
+    """True where a cell holds something, bool (row,): not null, nor a {bytes, path} struct of nulls."""
+    valid = np.asarray(column.is_valid())
+    if pa.types.is_struct(column.type) and _is_file_struct([field.name for field in column.type]):
+        parts = [pc.struct_field(column, field.name).is_valid() for field in column.type]  # pyright: ignore
+        valid = valid & np.any([np.asarray(part) for part in parts], axis=0)
+    return valid
 
 
 def content_hash(source: Source | None) -> str | None:
@@ -98,7 +98,7 @@ def _resolve(path: str, root: Path | None) -> Path:
 
 def _from_struct(cell: pa.StructScalar, root: Path | None) -> Source | None:
     """A Hugging Face Image, Audio or Video cell is {bytes, path}; other structs pass through as dicts."""
-    if _is_file_struct(cell):
+    if _is_file_struct(list(cell)):
         value = cell.as_py()
         if value.get("bytes") is not None:
             return value["bytes"]
@@ -110,8 +110,8 @@ def _from_struct(cell: pa.StructScalar, root: Path | None) -> Source | None:
     }
 
 
-def _is_file_struct(cell: pa.StructScalar) -> bool:
-    return 0 < len(cell) and set(cell) <= {"bytes", "path"}
+def _is_file_struct(names: list[str]) -> bool:
+    return 0 < len(names) and set(names) <= {"bytes", "path"}
 
 
 def _to_array(cell: pa.ListScalar) -> np.ndarray:

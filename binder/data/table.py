@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from datasets import Dataset
 
-from binder.data.cells import check_cell_type, content_hash, is_missing, to_source
+from binder.data.cells import check_cell_type, content_hash, holds_sample, to_source
 from binder.data.mapping import check_unique, is_text, map_columns, name_column
 from binder.data.opening import load_table
 from binder.errors import SampleError, TableError
@@ -43,10 +43,10 @@ class PairTable:
     has_groups: bool
     labels: list[str] | None
     root: Path | None
-    _dataset: Dataset  # in Arrow format; shared by all selections, like the two below
+    _dataset: Dataset  # shared by all selections, like the two below
     _texts: frozenset[str]
     _hashes: dict[str, dict[int, str | None]]
-    _rows: np.ndarray  # row numbers in `_dataset`
+    _rows: np.ndarray  # places of this table's rows in the Arrow table under `_dataset`
 
     @classmethod
     def open(
@@ -114,10 +114,10 @@ class PairTable:
             has_groups=given_group is not None,
             labels=None if given_label is None else _strings(dataset, given_label),
             root=root,
-            _dataset=dataset.with_format("arrow"),
+            _dataset=dataset,
             _texts=texts,
             _hashes={name: {} for name in columns},
-            _rows=np.arange(len(dataset)),
+            _rows=_stored_rows(dataset),
         )
 
     def __len__(self) -> int:
@@ -159,14 +159,12 @@ class PairTable:
             TableError: no column for this modality.
             SampleError: an array cell with holes or of uneven shape.
         """
-        column = self._column(modality)
-        scalar = self._dataset[int(self._rows[index])][column][0]
-        return to_source(scalar, text=modality in self._texts, root=self.root)
+        cell = self._dataset.data.column(self._column(modality))[int(self._rows[index])]
+        return to_source(cell, text=modality in self._texts, root=self.root)
 
     def present(self, modality: str) -> np.ndarray:
         """True for the rows that hold something for `modality`, bool (row,)."""
-        cells = self._arrow_column(self._column(modality))
-        return np.array([not is_missing(cell) for cell in cells], dtype=bool)
+        return holds_sample(self._dataset.data.column(self._column(modality)))[self._rows]
 
     def attribute(self, name: str) -> list[Any]:
         """Values of any column, as Python objects.
@@ -176,7 +174,7 @@ class PairTable:
         """
         if name not in self.attribute_names:
             raise TableError.explain("no such column", got=repr(name), choices=self.attribute_names)
-        return self._arrow_column(name).to_pylist()
+        return self._dataset.data.column(name).take(self._rows).to_pylist()
 
     @property
     def attribute_names(self) -> list[str]:
@@ -228,8 +226,11 @@ class PairTable:
         except SampleError:  # a broken array cell; reading it reports why
             return None
 
-    def _arrow_column(self, name: str) -> Any:
-        return self._dataset.select_columns(name)[:][name].take(self._rows)
+
+def _stored_rows(dataset: Dataset) -> np.ndarray:
+    """Where the rows of `dataset` lie in the Arrow table under it: a selected or shuffled dataset is a view."""
+    view = dataset._indices  # no public name; the test of shuffled datasets watches it
+    return np.arange(len(dataset)) if view is None else view.column(0).to_numpy().astype(np.int64)
 
 
 def _check_cells(dataset: Dataset, columns: Mapping[str, str], texts: frozenset[str]) -> None:
@@ -241,7 +242,7 @@ def _check_cells(dataset: Dataset, columns: Mapping[str, str], texts: frozenset[
 
 def _strings(dataset: Dataset, column: str) -> list[str]:
     """A column of names, as strings; every row must have one."""
-    values = dataset.select_columns(column).with_format("arrow")[:][column].to_pylist()
+    values = dataset.data.column(column).take(_stored_rows(dataset)).to_pylist()
     if None in values:
         rows = [row for row, value in enumerate(values) if value is None]
         raise TableError.explain(

@@ -33,7 +33,9 @@ class HubTargets:
         self.dim = dim
         self._embed = embed
 
-    def __call__(self, rows: Sequence[int] | np.ndarray) -> tuple[Float[Tensor, "row anchor dim"], Bool[Tensor, "row anchor"]]:
+    def __call__(
+        self, rows: Sequence[int] | np.ndarray
+    ) -> tuple[Float[Tensor, "row anchor dim"], Bool[Tensor, "row anchor"]]:
         """Vectors of `rows`; where a row lacks an anchor, `present` is False and the vector is zero and unread."""
         rows = np.asarray(rows)
         present = torch.from_numpy(self.present[rows])

@@ -28,12 +28,12 @@ class Ring(NamedTuple):
 
 
 RINGS = {
-    "wood": Ring(420, (1.0, 2.57, 4.95), 0.045, 0.5),
-    "steel": Ring(620, (1.0, 2.76, 5.40, 8.93), 0.45, 0.85),
-    "glass": Ring(1250, (1.0, 2.32, 4.25), 0.22, 0.7),
-    "rubber": Ring(110, (1.0, 2.0), 0.05, 0.25),
-    "clay": Ring(720, (1.0, 1.68, 2.9, 4.1), 0.075, 0.8),
-    "foam": Ring(200, (1.0, 3.1), 0.012, 0.4),
+    "wood": Ring(420.0, (1.0, 2.57, 4.95), 0.045, 0.5),
+    "steel": Ring(620.0, (1.0, 2.76, 5.40, 8.93), 0.45, 0.85),
+    "glass": Ring(1250.0, (1.0, 2.32, 4.25), 0.22, 0.7),
+    "rubber": Ring(110.0, (1.0, 2.0), 0.05, 0.25),
+    "clay": Ring(720.0, (1.0, 1.68, 2.9, 4.1), 0.075, 0.8),
+    "foam": Ring(200.0, (1.0, 3.1), 0.012, 0.4),
 }
 
 
@@ -89,7 +89,7 @@ def _still(scene: Scene, rng: np.random.Generator, strikes: np.ndarray, air: np.
 
 def _bounce(scene: Scene, rng: np.random.Generator, strikes: np.ndarray, air: np.ndarray) -> None:
     """A strike each time it lands."""
-    hits = _crossings(_cycles(scene, rng), 1)
+    hits = _crossings(_cycles(scene, rng), 1.0)
     strikes[hits] += rng.uniform(0.6, 0.9, len(hits))
 
 
@@ -97,18 +97,18 @@ def _slide(scene: Scene, rng: np.random.Generator, strikes: np.ndarray, air: np.
     """Scraping over the ground's ripples: many small strikes, and hiss, at six ripples a cycle."""
     ripple = 0.5 + 0.5 * np.sin(2 * np.pi * 6 * _cycles(scene, rng))
     strikes += (0.02 * rng.standard_normal(SAMPLES) * ripple).astype(np.float32)
-    air += (0.12 * _noise(rng, 2500, 7000) * ripple).astype(np.float32)
+    air += (0.12 * _noise(rng, 2500.0, 7000.0) * ripple).astype(np.float32)
 
 
 def _swing(scene: Scene, rng: np.random.Generator, strikes: np.ndarray, air: np.ndarray) -> None:
     """Low air noise, loudest at each pass through the middle: twice a cycle."""
-    air += (0.35 * _noise(rng, 150, 700) * np.sin(2 * np.pi * _cycles(scene, rng)) ** 2).astype(np.float32)
+    air += (0.35 * _noise(rng, 150.0, 700.0) * np.sin(2 * np.pi * _cycles(scene, rng)) ** 2).astype(np.float32)
 
 
 def _spin(scene: Scene, rng: np.random.Generator, strikes: np.ndarray, air: np.ndarray) -> None:
     """A bearing that ticks eight times a turn."""
     clicks = np.zeros(SAMPLES, np.float32)
-    clicks[_crossings(_cycles(scene, rng), 8)] = 1
+    clicks[_crossings(_cycles(scene, rng), 8.0)] = 1
     tick = rng.standard_normal(80).astype(np.float32) * np.exp(-np.arange(80, dtype=np.float32) / 15)
     air += 0.35 * oaconvolve(clicks, tick)[:SAMPLES]
 
@@ -125,7 +125,7 @@ def _rock(scene: Scene, rng: np.random.Generator, strikes: np.ndarray, air: np.n
     time = np.arange(1600, dtype=np.float32) / RATE_HZ
     for offset, pitch in ((0.0, 75.0), (0.5, 130.0)):
         knocks = np.zeros(SAMPLES, np.float32)
-        knocks[_crossings(cycles + offset, 1)] = 1
+        knocks[_crossings(cycles + offset, 1.0)] = 1
         knock = np.sin(2 * np.pi * pitch * time) * np.exp(-time / 0.03)
         air += 0.9 * oaconvolve(knocks, knock.astype(np.float32))[:SAMPLES]
 

@@ -77,14 +77,15 @@ def _stands(folder: Path, facts: dict[str, Any]) -> bool:
     """Whether the same playground is there; raise before anything else would be replaced."""
     if not folder.exists() or not any(folder.iterdir()):
         return False
-    if not is_complete(folder) or "playground" not in read_manifest(folder, KIND):
+    manifest = read_manifest(folder, KIND) if is_complete(folder) else {}
+    if "playground" not in manifest:
         raise ArtifactError.explain(
             "the folder holds something else",
             got=folder,
             expected="no folder, an empty one, or an earlier playground",
             fix="name another folder",
         )
-    return read_manifest(folder, KIND)["playground"] == facts["playground"]
+    return manifest["playground"] == facts["playground"]
 
 
 def _code_hash() -> str:

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -63,7 +63,7 @@ def evaluate(
             space=space, cache=hub_cache or Path(scratch), on_error=on_error, console=console, skips=SkipReport()
         )
         encoded = {name: encoder.encode(name, table, train_table) for name in names}
-    return evaluate_space(
+    report = evaluate_space(
         encoded,
         Rows(ids=table.ids, groups=table.groups, attributes=_attributes(table)),
         relevance=relevance,
@@ -73,6 +73,10 @@ def evaluate(
         num_bootstrap=bootstrap,
         seed=seed,
     )
+    if console is not None and len(encoder.skips):
+        console.print(encoder.skips.render(), style="yellow", markup=False)
+    facts = {"hub": space.hub.name, "table_fingerprint": table.fingerprint, "skips": encoder.skips.to_json()}
+    return replace(report, facts={**report.facts, **facts})
 
 
 def evaluate_run(

@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 
-import numpy as np
-
 from binder.config import DataConfig, RunConfig
 from binder.data import PairTable, audit_leaks, split_by_group, split_by_values
 from binder.errors import ConfigError, TableError
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
 
-HELD_OUT_FROM = ("train", "validation")
+USED = ("train", "validation", "test")  # rows of other splits, say `unused`, take no part in a run
 
 
 def tower_specs(config: RunConfig) -> dict[str, ModalitySpec]:
@@ -49,8 +47,8 @@ def open_splits(
     else:
         assert data.split.by is not None and data.split.values is not None
         splits = split_by_values(table, data.split.by, data.split.values)
-    _refuse_straddling(splits)
-    return {name: _exclude(part, data.exclude) if name in HELD_OUT_FROM else part for name, part in splits.items()}
+    _refuse_straddling({name: part for name, part in splits.items() if name in USED})
+    return splits
 
 
 def require_split(splits: Mapping[str, PairTable], name: str) -> PairTable:
@@ -64,25 +62,9 @@ def require_split(splits: Mapping[str, PairTable], name: str) -> PairTable:
     return splits[name]
 
 
-def _exclude(table: PairTable, exclude: Mapping[str, list[str | int]]) -> PairTable:
-    keep = np.ones(len(table), dtype=bool)
-    for column, values in exclude.items():
-        refused = {str(value) for value in values}
-        found = [str(value) for value in table.attribute(column)]
-        missing = refused - set(found)
-        if missing and len(table):
-            raise TableError.explain(
-                f"data.exclude.{column} names values that no row has",
-                got=sorted(missing),
-                choices=sorted(set(found))[:30],
-            )
-        keep &= np.array([value not in refused for value in found])
-    return table.select(np.flatnonzero(keep))
-
-
 def _refuse_straddling(splits: Mapping[str, PairTable]) -> None:
     """Groups that straddle splits would make every score a memory test."""
-    leaks = [leak for leak in audit_leaks(splits, contents=False) if {"train", "validation"} & set(leak.splits)]
+    leaks = audit_leaks(splits, contents=False)
     if leaks:
         shown = ", ".join(f"{leak.kind} {leak.value!r} in {' and '.join(leak.splits)}" for leak in leaks[:5])
         raise TableError.explain(

@@ -61,7 +61,8 @@ class _Run:
         self.console = console
         self.specs = tower_specs(config)
         self.splits = open_splits(config.data, seed=config.seed, specs=self.specs)
-        self.train, self.validation = (require_split(self.splits, name) for name in ("train", "validation"))
+        self.train = require_split(self.splits, "train")
+        self.validation = self.splits.get("validation")
         self.anchors = Anchors(_hub_of(config, space), config.hub, on_error=config.data.on_error, console=self.console)
         self.skips = SkipReport()
 
@@ -83,11 +84,13 @@ class _Run:
         tower = build_tower(
             spec, self.anchors.hub.dim, encoder=tower_config.encoder, head=tower_config.head, seed=self.config.seed
         )
-        sides = [self._side(name, split) for split in (self.train, self.validation)]
+        sides = {"train": self._side(name, self.train)}
+        if self.validation is not None:
+            sides["validation"] = self._side(name, self.validation)
         trainer = TowerTrainer(
             tower,
-            train=sides[0],
-            validation=sides[1],
+            train=sides["train"],
+            validation=sides.get("validation"),
             config=train_config,
             loss=self.config.loss_for(name),
             folder=folder,
@@ -153,7 +156,7 @@ class _Run:
                     progress(done, len(rows))
         return np.array(good, dtype=np.int64)
 
-    def _checkpoint(self, name: str, outcome: Outcome, sides: Sequence[Side]) -> TowerCheckpoint:
+    def _checkpoint(self, name: str, outcome: Outcome, sides: Mapping[str, Side]) -> TowerCheckpoint:
         tower_config, progress = self.config.towers[name], outcome.progress
         return TowerCheckpoint(
             tower=outcome.tower,
@@ -161,7 +164,7 @@ class _Run:
             encoder=tower_config.encoder,
             head=tower_config.head,
             seed=self.config.seed,
-            centre=_mean_vector(outcome.tower, sides[0]),
+            centre=_mean_vector(outcome.tower, sides["train"]),
             facts={
                 "run": self._fingerprint(name),
                 "best_epoch": progress.best_epoch,
@@ -173,11 +176,11 @@ class _Run:
             },
         )
 
-    def _ledger(self, name: str, sides: Sequence[Side]) -> Ledger:
+    def _ledger(self, name: str, sides: Mapping[str, Side]) -> Ledger:
         anchors = self.config.towers[name].hub_modalities
         licences = (self.anchors.hub.licence, self.config.data.licence)
         items: dict[str, list[str]] = {column: [] for column in ("role", "id", "group", "modality", "content")}
-        for role, side in zip(("train", "validation"), sides, strict=True):
+        for role, side in sides.items():
             for modality in (name, *anchors):
                 hashes = side.table.content_hashes(modality)
                 for row in side.rows:
@@ -190,7 +193,7 @@ class _Run:
             edges=tuple((name, anchor) for anchor in anchors),
             hub=self.anchors.hub.name,
             hub_fingerprint=self.anchors.hub.fingerprint,
-            table_fingerprints=tuple(side.table.fingerprint for side in sides),
+            table_fingerprints=tuple(side.table.fingerprint for side in sides.values()),
             items={column: tuple(values) for column, values in items.items()},
             licences=tuple(licence for licence in licences if licence is not None),
         )
@@ -206,7 +209,7 @@ class _Run:
                 "seed": config.seed,
                 "modality": self.specs[name].fingerprint,
                 "hub": self.anchors.hub.fingerprint,
-                "ids": [self.train.ids, self.validation.ids],
+                "ids": [self.train.ids, self.validation.ids if self.validation is not None else None],
             }
         )
 

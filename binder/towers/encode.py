@@ -27,7 +27,7 @@ def encode_samples(
     rows: np.ndarray | None = None,
     batch_size: int = 128,
     workers: int = 0,
-    progress: Callable[[int], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> tuple[np.ndarray, np.ndarray, list[Skip]]:
     """Encode samples once each, in evaluation mode.
 
@@ -37,7 +37,7 @@ def encode_samples(
         rows: which of them, int; all that the table holds if None.
         batch_size: samples per forward.
         workers: processes that read.
-        progress: called with the number of samples done in each batch.
+        progress: called with (samples done, samples in all) after each batch.
 
     Returns:
         rows: int64 (n,), row numbers of the samples that could be read.
@@ -55,14 +55,15 @@ def encode_samples(
         collate_fn=partial(collate_samples, spec=tower.spec),
         generator=torch.Generator(),  # encoding must not move the caller's random state,
     )
-    read, vectors, skips = [], [], []
+    read, vectors, skips, done = [], [], [], 0
     for found, batch, left_out in loader:
         if len(found):
             read.append(found.numpy())
             vectors.append(tower(move(batch, device)).cpu().numpy())
         skips += left_out
+        done += len(found) + len(left_out)
         if progress is not None:
-            progress(len(found) + len(left_out))
+            progress(done, len(rows))
     tower.train(training)
     if not read:
         return np.zeros(0, np.int64), np.zeros((0, tower.dim), np.float32), skips

@@ -68,7 +68,7 @@ class TowerTrainer:
     Args:
         tower: with initial weights; changed in place.
         train: rows to learn from.
-        validation: rows that choose the epoch.
+        validation: rows that choose the epoch; None keeps the last one.
         config: how to optimise.
         loss: temperature and positives.
         folder: gets journal, TensorBoard and resumable states.
@@ -83,7 +83,7 @@ class TowerTrainer:
         tower: Tower,
         *,
         train: Side,
-        validation: Side,
+        validation: Side | None,
         config: TrainConfig,
         loss: LossConfig,
         folder: Path,
@@ -95,13 +95,7 @@ class TowerTrainer:
         self.train, self.validation, self.config, self.seed, self.folder = train, validation, config, seed, folder
         self.accelerator, self.console = accelerator, console
         self.rows = train.rows
-        if min(len(self.rows), len(validation.rows)) < 2:
-            raise TrainingError.explain(
-                f"too few pairs for {tower.spec.name}",
-                got=f"{len(self.rows)} to train on, {len(validation.rows)} to validate on",
-                expected="at least 2 each, with both a sample and a hub vector",
-                fix="check the columns and the split",
-            )
+        _check_enough(tower.spec.name, train, validation, config)
         self.model = Alignment(tower, Temperature(loss.temperature, learn=loss.learn_temperature)).to(
             accelerator.device
         )
@@ -131,7 +125,7 @@ class TowerTrainer:
         with self._journal(title) as journal:
             while not self.progress.finished:
                 self._epoch(journal)
-                self._validate(journal)
+                self._close_epoch(journal)
                 self._save()
         tower = self.model.tower
         tower.load_state_dict(self.best)
@@ -178,31 +172,42 @@ class TowerTrainer:
             self.average.update_parameters(self.model.tower)
         return float(loss.detach())
 
-    def _validate(self, journal: Journal) -> None:
+    def _close_epoch(self, journal: Journal) -> None:
         """Score the epoch if it is due, keep the best weights, and decide whether to go on."""
         progress, config = self.progress, self.config
         last = progress.epoch + 1 == config.epochs
-        if last or (progress.epoch + 1) % config.validate_every == 0:
-            tower = self.model.tower if self.average is None else self.average.module
-            side = self.validation
-            scores = validate(
-                tower,
-                side.samples,
-                side.targets,
-                side.keys,
-                rows=side.rows,
-                batch_size=config.batch_size,
-                workers=config.workers,
-            )
+        if self.validation is None and last:
+            self._keep({})
+        elif self.validation is not None and (last or (progress.epoch + 1) % config.validate_every == 0):
+            scores = self._validate(self.validation)
             journal.validation(progress.step, progress.epoch, scores)
             progress.stale += 1
             if progress.best_score is None or scores[config.monitor] > progress.best_score:
-                progress.best_score, progress.best_epoch = scores[config.monitor], progress.epoch
-                progress.scores, progress.stale = scores, 0
-                self.best = {name: tensor.detach().clone() for name, tensor in tower.state_dict().items()}
+                progress.best_score, progress.stale = scores[config.monitor], 0
+                self._keep(scores)
         progress.epoch += 1
         progress.batch = 0
         progress.finished = last or (config.patience is not None and progress.stale >= config.patience)
+
+    def _validate(self, side: Side) -> dict[str, float]:
+        size, workers = self.config.batch_size, self.config.workers
+        tower, rows = self._judged_tower(), side.rows
+        scores = validate(tower, side.samples, side.targets, side.keys, rows=rows, batch_size=size, workers=workers)
+        if self.config.monitor not in scores:
+            raise TrainingError.explain(
+                "train.monitor can't be computed",
+                got=f"{self.config.monitor}, {len(rows)} validation rows",
+                choices=scores,
+            )
+        return scores
+
+    def _judged_tower(self) -> Tower:
+        """What is validated and saved: the weights, or their average where one is kept."""
+        return self.model.tower if self.average is None else self.average.module
+
+    def _keep(self, scores: dict[str, float]) -> None:
+        self.progress.best_epoch, self.progress.scores = self.progress.epoch, scores
+        self.best = {name: tensor.detach().clone() for name, tensor in self._judged_tower().state_dict().items()}
 
     def _batches(self, *, epoch: int, start: int) -> EpochBatches:
         return EpochBatches(
@@ -256,3 +261,21 @@ class TowerTrainer:
             self.average.load_state_dict(modules["average"])
         if facts["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(facts["scaler"])
+
+
+def _check_enough(name: str, train: Side, validation: Side | None, config: TrainConfig) -> None:
+    """Refuse what can't be trained or judged, before anything runs."""
+    counts = [len(side.rows) for side in (train, validation) if side is not None]
+    if min(counts) < 2:
+        raise TrainingError.explain(
+            f"too few pairs for {name}",
+            got=f"{counts[0]} to train on" + (f", {counts[1]} to validate on" if validation is not None else ""),
+            expected="at least 2 each, with both a sample and a hub vector",
+            fix="check the columns and the split",
+        )
+    if validation is None and config.patience is not None:
+        raise TrainingError.explain(
+            "train.patience needs a validation split",
+            got=config.patience,
+            fix="add the split, or set train.patience=null",
+        )

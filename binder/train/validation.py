@@ -34,7 +34,7 @@ def validate(
         workers: processes that read.
 
     Returns:
-        Score name -> value in 0..1, larger is better.
+        Score name -> value; hit@5 and hit@10 only where every gallery is that large.
     """
     rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers)
     scores = [
@@ -42,7 +42,11 @@ def validate(
         for anchor in range(len(targets.anchors))
         for score in _score_anchor(rows, vectors, targets, keys[:, anchor], anchor)
     ]
-    return {name: float(np.mean([score[name] for score in scores])) for name in scores[0]}
+    return {
+        name: float(np.mean([score[name] for score in scores]))
+        for name in scores[0]
+        if all(name in score for score in scores)
+    }
 
 
 def _score_anchor(

@@ -13,6 +13,8 @@ from binder.errors import SampleError
 from binder.modality import read_bytes
 from binder.types import Source
 
+STREAMED = (0, 0xFFFFFFFF)  # sizes that programs write when they don't know the length in advance
+
 
 def read_audio(source: Source, *, rate_hz: int, resample: bool, mono: str) -> Float32[np.ndarray, "..."]:
     """Give the sound in `source` as (time, 1) float32 at `rate_hz`.
@@ -49,6 +51,7 @@ def check_length(sample: np.ndarray, num_samples: int, rate_hz: int) -> None:
 
 
 def _decode(data: bytes) -> tuple[Float32[np.ndarray, "time channel"], int]:
+    _check_riff_size(data)
     try:
         with soundfile.SoundFile(BytesIO(data)) as file:
             promised = file.frames
@@ -62,10 +65,21 @@ def _decode(data: bytes) -> tuple[Float32[np.ndarray, "time channel"], int]:
             fix="play the file; copy it again or remove the row",
         ) from error
     if len(array) < promised:
-        raise SampleError.explain(
-            "truncated sound file", got=f"{len(array)} frames", expected=f"{promised}, as its header says"
-        )
+        raise _truncated(f"{len(array)} frames", f"{promised}")
     return array, rate
+
+
+def _check_riff_size(data: bytes) -> None:
+    """Find cut WAV files, which libsndfile would open as shorter sounds without a word."""
+    promised = int.from_bytes(data[4:8], "little")
+    if data.startswith(b"RIFF") and promised not in STREAMED and promised + 8 > len(data) + 1:  # + 1: a pad byte
+        raise _truncated(f"{len(data)} bytes", f"{promised + 8}")
+
+
+def _truncated(got: str, expected: str) -> SampleError:
+    return SampleError.explain(
+        "truncated sound file", got=got, expected=f"{expected}, as its header says", fix="copy the file again"
+    )
 
 
 def _as_time_channel(array: np.ndarray) -> Float32[np.ndarray, "..."]:
@@ -78,7 +92,7 @@ def _as_time_channel(array: np.ndarray) -> Float32[np.ndarray, "..."]:
         )
     if array.ndim == 1:
         array = array[:, None]
-    if array.ndim == 2 and array.shape[0] < array.shape[1]:
+    if array.ndim == 2 and 0 < array.shape[0] < array.shape[1]:
         raise SampleError.explain(
             "channels come before time",
             got=f"shape {array.shape}",

@@ -5,6 +5,7 @@ NPZ holds one array, of any name. Integers are millimetres and floats are metres
 """
 
 import io
+import tokenize
 import zipfile
 
 import numpy as np
@@ -61,7 +62,15 @@ def _decode(source: Source) -> np.ndarray:
         if content.startswith(b"\x93NUMPY"):
             return np.load(io.BytesIO(content), allow_pickle=False)
         return _from_image(content, name)
-    except (ValueError, EOFError, OSError, SyntaxError, zipfile.BadZipFile, UnidentifiedImageError) as error:
+    except (
+        ValueError,
+        EOFError,
+        tokenize.TokenError,
+        OSError,
+        SyntaxError,
+        zipfile.BadZipFile,
+        UnidentifiedImageError,
+    ) as error:
         raise SampleError.explain(
             "not a readable depth map",
             got=f"{name}: {type(error).__name__}: {error}",

@@ -6,6 +6,7 @@ one is taken on trust.
 """
 
 import io
+import tokenize
 import zipfile
 
 import numpy as np
@@ -69,7 +70,7 @@ def _decode(source: Source) -> tuple[np.ndarray, float | None]:
         if content.startswith(b"\x93NUMPY"):
             return _real(np.load(io.BytesIO(content), allow_pickle=False)), None
         return _from_csv(content, name)
-    except (ValueError, EOFError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except (ValueError, EOFError, tokenize.TokenError, zipfile.BadZipFile, pa.ArrowException) as error:
         raise SampleError.explain(
             "not a readable IMU recording",
             got=f"{name}: {type(error).__name__}: {error}",

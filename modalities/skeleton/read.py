@@ -5,6 +5,7 @@ joint 1, and so on.
 """
 
 import io
+import tokenize
 import zipfile
 
 import numpy as np
@@ -47,7 +48,7 @@ def _decode(source: Source) -> np.ndarray:
         if not lines:
             raise ValueError("no frame")
         return np.loadtxt(lines, delimiter=",", ndmin=2).reshape(len(lines), -1, 3)
-    except (ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, EOFError, tokenize.TokenError, zipfile.BadZipFile) as error:
         raise SampleError.explain(
             "not a readable skeleton",
             got=f"{len(source)} bytes: {error}" if isinstance(source, bytes) else f"{source}: {error}",

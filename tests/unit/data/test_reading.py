@@ -102,9 +102,7 @@ def test_the_skip_report_counts_by_fault_and_keeps_order():
     report.add(Skip("s0", "depth", "file not found"))
     assert len(report) == 8 and [skip.id for skip in report][-1] == "s0"
     assert report.render(limit=3) == (
-        "left out 8 samples:\n"
-        "  7 x radar: empty file (id s0, s1, s2 and 4 more)\n"
-        "  1 x depth: file not found (id s0)"
+        "left out 8 samples:\n  7 x radar: empty file (id s0, s1, s2 and 4 more)\n  1 x depth: file not found (id s0)"
     )
     assert report.to_json()[7] == {"id": "s0", "modality": "depth", "reason": "file not found"}
     assert SkipReport(pickle.loads(pickle.dumps(report.items))).items == report.items

