@@ -4,6 +4,8 @@ The public names load on first use, so `import binder` brings in neither torch n
 """
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -55,6 +57,21 @@ def __getattr__(name: str) -> Any:
     value = getattr(importlib.import_module(_HOMES[name]), name)
     globals()[name] = value
     return value
+
+
+class _Package(ModuleType):
+    """Keeps `binder.train` and `binder.evaluate` the functions, whatever is imported first.
+
+    Importing a room sets it as an attribute of its package, and two rooms share their name with a
+    public function. Rooms are imported by `from binder.train import ...`, which needs no attribute.
+    """
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __dir__() -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from accelerate import Accelerator
 from rich.console import Console
 
 from binder.config import HubConfig, RunConfig
@@ -17,6 +18,7 @@ from binder.hub.transform import TransformedHub, fit_hub_transform
 from binder.registry import create_modality
 from binder.run.progress import track
 from binder.run.tables import open_splits, tower_specs
+from binder.train import start_engine
 
 
 class Anchors:
@@ -26,13 +28,16 @@ class Anchors:
         hub: as opened, or of an existing space, transform included.
         config: the run's hub section.
         on_error: `raise` or `skip`, for the hub's own samples.
+        engine: its first process writes caches, the others then read them.
         console: where progress is drawn.
     """
 
-    def __init__(self, hub: Hub, config: HubConfig, *, on_error: OnError, console: Console | None) -> None:
+    def __init__(
+        self, hub: Hub, config: HubConfig, *, on_error: OnError, engine: Accelerator, console: Console | None
+    ) -> None:
         self.raw = hub.hub if isinstance(hub, TransformedHub) else hub
         self.hub, self.config = hub, config
-        self.on_error, self.console = on_error, console
+        self.on_error, self.engine, self.console = on_error, engine, console
         self.skips = SkipReport()
 
     def check(self, modalities: Sequence[str], table: PairTable) -> None:
@@ -59,7 +64,8 @@ class Anchors:
 
     def cache(self, modality: str, table: PairTable) -> HubCache:
         """The cache of one hub modality of `table`, built or resumed if it is not there."""
-        with track(self.console, f"hub cache: {modality}", len(table)) as progress:
+        title = f"hub cache: {modality}"
+        with self.engine.main_process_first(), track(self.console, title, len(table)) as progress:
             cache = build_hub_cache(
                 self.raw,
                 table,
@@ -87,9 +93,9 @@ def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[s
     Returns:
         "SPLIT/MODALITY" -> folder of the cache.
     """
-    anchors = Anchors(
-        open_hub(config.hub.name, **config.hub.options), config.hub, on_error=config.data.on_error, console=console
-    )
+    hub = open_hub(config.hub.name, **config.hub.options)
+    engine = start_engine(config.train.precision)
+    anchors = Anchors(hub, config.hub, on_error=config.data.on_error, engine=engine, console=console)
     splits = open_splits(config.data, seed=config.seed, specs=tower_specs(config))
     native = [modality for modality in anchors.raw.native if modality in next(iter(splits.values())).columns]
     return {

@@ -63,15 +63,19 @@ class _Run:
         self.splits = open_splits(config.data, seed=config.seed, specs=self.specs)
         self.train = require_split(self.splits, "train")
         self.validation = self.splits.get("validation")
-        self.anchors = Anchors(_hub_of(config, space), config.hub, on_error=config.data.on_error, console=self.console)
+        self.engine = start_engine(config.train.precision)
+        hub, on_error = _hub_of(config, space).to(self.engine.device), config.data.on_error
+        self.anchors = Anchors(hub, config.hub, on_error=on_error, engine=self.engine, console=console)
         self.skips = SkipReport()
 
     def prepare(self, *, resume: bool) -> None:
         """Refuse what can't work, write the configuration, fit the hub's transform."""
         anchors = sorted({anchor for tower in self.config.towers.values() for anchor in tower.hub_modalities})
         self.anchors.check(anchors, self.train)
-        _check_output(self.config, resume=resume)
-        self.config.save(self.config.output / "config.yaml")
+        if self.engine.is_main_process:
+            _check_output(self.config, resume=resume)
+            self.config.save(self.config.output / "config.yaml")
+        self.engine.wait_for_everyone()
         self.anchors.fit_transform(anchors, self.train)
 
     def train_tower(self, name: str, *, resume: bool) -> TowerCheckpoint:
@@ -123,8 +127,10 @@ class _Run:
         kept = {
             name: tower for name, tower in (self.space.towers if self.space else {}).items() if name not in checkpoints
         }
-        space = Space(self.anchors.hub, {**kept, **checkpoints}, hub_options=self.config.hub.options)
-        if start_engine(self.config.train.precision).is_main_process:
+        space = Space(
+            self.anchors.hub, {**kept, **checkpoints}, hub_options=self.config.hub.options, device=self.engine.device
+        )
+        if self.engine.is_main_process:
             space.save(self.config.output / "space")
             self.skips.extend(self.anchors.skips)
             write_json(self.config.output / "skips.json", self.skips.to_json())
@@ -256,9 +262,20 @@ def _hub_of(config: RunConfig, space: Space | None) -> Hub:
 
 def _check_output(config: RunConfig, *, resume: bool) -> None:
     """Refuse to mix a new run into the remains of another."""
-    if not resume and (config.output / "train").exists():
+    if not (config.output / "train").exists():
+        return
+    if not resume:
         raise TrainingError.explain(
             "the output folder already holds a run",
             got=config.output,
             fix="add --resume to go on with it, choose another output, or remove the folder",
+        )
+    saved, now = (one.model_dump(mode="json") for one in (load_config(config.output / "config.yaml"), config))
+    changed = [name for name in saved if saved[name] != now[name] and name not in ("evaluate", "output")]
+    if changed:
+        raise TrainingError.explain(
+            f"{config.output} was begun with other settings",
+            got={name: now[name] for name in changed},
+            expected={name: saved[name] for name in changed},
+            fix="restore them, choose another output, or remove the folder",
         )

@@ -162,7 +162,7 @@ def _hubs(clip_folder, tmp_path) -> dict[str, str]:
 
 
 def test_every_scheme_keeps_the_contract(clip_folder, tmp_path):
-    """Unit vectors in order, batch invariance, another load = the same fingerprint and vectors, foreign names refused."""
+    """Order, batch invariance, a second load with the same fingerprint and vectors, foreign samples refused."""
     assert len(hub_schemes()) == 4
     hubs = _hubs(clip_folder, tmp_path)
     assert set(hub_schemes()) - set(hubs) <= {"sentence-transformers"}

@@ -61,7 +61,6 @@ def test_channels_are_counted_on_their_own_axis():
         ("", "empty text"),
         (" a ", "at least 2 visible"),
         (np.zeros(3), r"(?s)not a text.*ndarray.*str"),
-        (b"ab", "bytes"),
     ],
 )
 def test_texts_must_be_visible_strings(sample, message):

@@ -8,8 +8,9 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 
-from binder.playground import draw_scenes, hub_folder, render_image, write_caption
+from binder.playground import VISIBLE, Scene, draw_scenes, hub_folder, render_image, write_caption
 
 
 @pytest.fixture(scope="module")
@@ -46,15 +47,33 @@ def test_no_caption_is_cut_off(hub):
     assert longest <= tokenizer.context_length
 
 
+def image_vectors(hub, scenes: list[Scene], seed: int) -> np.ndarray:
+    model, transform, _ = hub
+    images = [render_image(scene, np.random.default_rng([seed, number])) for number, scene in enumerate(scenes)]
+    with torch.no_grad():
+        return model.encode_image(torch.stack([transform(Image.fromarray(i)) for i in images]), normalize=True).numpy()
+
+
+def test_image_vectors_carry_every_attribute_of_held_out_combinations(hub):
+    """A linear probe, fitted on training combinations, reads each column: towers can only learn what is there."""
+    train, test = draw_scenes(4, "train", 588), draw_scenes(4, "test", 168)
+    train_vectors, test_vectors = image_vectors(hub, train, 6), image_vectors(hub, test, 7)
+    assert len(VISIBLE["image"]) == 7
+    for name in VISIBLE["image"]:
+        truth = [getattr(scene, name) for scene in test]
+        probe = LogisticRegression(max_iter=2000, C=10).fit(train_vectors, [getattr(scene, name) for scene in train])
+        score = probe.score(test_vectors, truth)
+        chance = max(truth.count(value) for value in truth) / len(truth)
+        assert score > chance + 0.5 * (1 - chance), (name, score, chance)
+
+
 def test_hub_matches_images_and_captions_of_held_out_combinations(hub):
-    model, transform, tokenizer = hub
+    model, _, tokenizer = hub
     scenes = draw_scenes(4, "test", 84)
-    images = [render_image(scene, np.random.default_rng([4, n])) for n, scene in enumerate(scenes)]
     captions = [write_caption(scene, np.random.default_rng([5, n])) for n, scene in enumerate(scenes)]
     with torch.no_grad():
-        pixels = torch.stack([transform(Image.fromarray(image)) for image in images])
-        pictures = model.encode_image(pixels, normalize=True).numpy()
         texts = model.encode_text(tokenizer(captions), normalize=True).numpy()
+    pictures = image_vectors(hub, scenes, 8)
     similarity = pictures @ texts.T
     rank = (similarity > np.diag(similarity)[:, None]).sum(1)
     assert (rank < 5).mean() > 0.6  # chance .06

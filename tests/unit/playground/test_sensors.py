@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
-from binder.playground import VISIBLE, Scene, render_image
+from binder.playground import VISIBLE, Scene
 from binder.playground.audio import RINGS, SIZE_EXPONENT, render_audio
 from binder.playground.depth import render_depth
 from binder.playground.geometry import exposure_times, pose
@@ -16,7 +16,7 @@ from binder.playground.imu import render_imu
 from binder.playground.latents import MATERIALS, MOTIONS, OBJECTS, draw_scene
 from binder.playground.thermal import render_thermal
 
-TRAIN, TEST = 700, 300
+TRAIN, TEST = 600, 250
 
 
 def scene_of(**changes) -> Scene:
@@ -49,7 +49,8 @@ def test_depth_measures_the_distance_of_the_surface():
     scene = scene_of(distance_m=1.6, size_m=0.36, lateral_m=0.0)
     metres = render_depth(scene, np.random.default_rng(1)).astype(float) / 1000
     expected = 1.6 - 0.36 * np.sqrt(0.6)  # the relief's summit
-    assert np.sort(metres[metres > 0])[:40].mean() == pytest.approx(expected, rel=0.02)
+    middle = metres[34:39, 30:35]
+    assert np.median(middle) == pytest.approx(expected, rel=0.01)
 
 
 def test_thermal_reads_between_the_radiation_laws_of_its_emissivities():
@@ -73,9 +74,12 @@ def test_a_faster_motion_leaves_a_longer_trail(motion):
     for rate in (1.2, 3.0):
         scene = scene_of(motion=motion, rate_hz=rate, phase=0.15 if motion != "bounce" else 0.8)
         place = pose(scene, exposure_times(50))
-        right = place.right - scene.size_m * np.sin(place.angle)  # the lamp's path
-        up = place.up + scene.size_m * np.cos(place.angle)
-        lengths.append(np.hypot(np.diff(right), np.diff(up)).sum())
+        length = 0.0
+        for side in (-1, 1):  # the paths of the lamp and of the foot: about a pivot, one of them may rest
+            right = place.right - side * scene.size_m * np.sin(place.angle)
+            up = place.up + side * scene.size_m * np.cos(place.angle)
+            length += np.hypot(np.diff(right), np.diff(up)).sum()
+        lengths.append(length)
     assert lengths[1] > 1.4 * lengths[0] > 0.05
 
 
@@ -93,17 +97,45 @@ def motion_spectrum(samples: np.ndarray) -> np.ndarray:
     return np.concatenate([samples.mean(0), samples.std(0), np.log1p(spectrum).ravel()])
 
 
-def pixels(picture: np.ndarray) -> np.ndarray:
-    return picture[::2, ::2].astype(float).ravel()
+def framed(mask: np.ndarray) -> np.ndarray:
+    """The outline that a mask encloses, as 12 x 12 cells: what is left when size and place are taken away."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if len(rows) == 0:
+        return np.zeros(144)
+    pick_rows = np.linspace(rows[0], rows[-1], 12).round().astype(int)
+    pick_columns = np.linspace(columns[0], columns[-1], 12).round().astype(int)
+    return 3.0 * mask[np.ix_(pick_rows, pick_columns)].ravel()
+
+
+def cells(values: np.ndarray) -> np.ndarray:
+    """Means of 8 x 8 pixels, in units of their spread."""
+    means = values.reshape(8, 8, 8, 8).mean((1, 3)).ravel()
+    return means / values.std()
+
+
+def depth_features(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    metres = render_depth(scene, rng) / 1000
+    step = np.median(metres, axis=1, keepdims=True) - metres
+    body = (step > 0.25) & (metres > 0)
+    nearest = np.quantile(metres[body], [0.05, 0.5]) if body.any() else np.zeros(2)
+    return np.concatenate(
+        [cells(step), framed(body), 5 * nearest, [body.sum() / 50, body.any(0).sum(), body.any(1).sum()]]
+    )
+
+
+def thermal_features(scene: Scene, rng: np.random.Generator) -> np.ndarray:
+    kelvin = render_thermal(scene, rng) / 100
+    contrast = np.clip(kelvin - np.median(kelvin), -60, 60)
+    body = np.abs(contrast) > 0.7 * np.abs(contrast).max()
+    return np.concatenate([cells(contrast), framed(body), [contrast.min() / 5, contrast.max() / 5]])
 
 
 FEATURES = {
-    "image": lambda scene, rng: pixels(render_image(scene, rng)),
-    "depth": lambda scene, rng: pixels(render_depth(scene, rng)),
-    "thermal": lambda scene, rng: pixels(np.clip(render_thermal(scene, rng), 24000, 40000)),
+    "depth": depth_features,
+    "thermal": thermal_features,
     "audio": lambda scene, rng: spectrogram(render_audio(scene, rng)),
     "imu": lambda scene, rng: motion_spectrum(render_imu(scene, rng)),
-}
+}  # what the image carries, its hub is asked: test_hub.py
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +150,7 @@ def test_sensors_carry_what_visible_lists_and_not_what_it_omits(sensor, drawn_sc
     features = np.stack(
         [FEATURES[sensor](scene, np.random.default_rng([2, number])) for number, scene in enumerate(drawn_scenes)]
     )
-    checked = 0
+    assert len(VISIBLE["image"]) == 7
     for name in VISIBLE["image"]:
         truth = np.array([getattr(scene, name) for scene in drawn_scenes])
         probe = make_pipeline(StandardScaler(), SVC(C=10)).fit(features[:TRAIN], truth[:TRAIN])
@@ -129,5 +161,3 @@ def test_sensors_carry_what_visible_lists_and_not_what_it_omits(sensor, drawn_sc
             assert score > chance + 4 * noise, (sensor, name, score, chance)
         else:
             assert score < chance + 3.5 * noise, (sensor, name, score, chance)
-        checked += 1
-    assert checked == 7

@@ -1,0 +1,1 @@
+"""A modality and a hub for binder, found through entry points."""

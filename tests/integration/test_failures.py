@@ -1,0 +1,120 @@
+"""Killed runs lose nothing that was saved; broken data is named; a second run does not overwrite the first."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from conftest import small_run
+from safetensors.torch import load_file
+
+from binder.train.journal import read_journal
+
+
+def _binder(*words: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "binder", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, **options)
+
+
+def _write(folder: Path, content: dict[str, object]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "run.yaml"
+    path.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return path
+
+
+def _steps(output: Path) -> int:
+    journal = output / "train" / "audio" / "journal.jsonl"
+    return journal.read_text().count('"step", "step"') if journal.exists() else 0
+
+
+@pytest.mark.slow
+def test_kill_9_in_training_then_resume_equals_an_uninterrupted_run(scenes: Path, tmp_path: Path) -> None:
+    settings = {"epochs": 6, "batch_size": 16, "save_every": 2}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    config = _write(tmp_path / "a", small_run(scenes, whole, towers=("audio",), train=settings))
+    assert _binder("train", config).returncode == 0
+    config = _write(tmp_path / "b", small_run(scenes, parts, towers=("audio",), train=settings))
+    command = [sys.executable, "-m", "binder", "train", str(config)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 120
+    while _steps(parts) < 15 and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL, "the run ended before it could be killed"
+    assert 15 <= _steps(parts) < 72
+    done = _binder("train", config, "--resume")
+    assert done.returncode == 0, done.stderr
+    a, b = (load_file(folder / "space" / "towers" / "audio" / "tower.safetensors") for folder in (whole, parts))
+    assert a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
+    losses = [[e["loss"] for e in read_journal(f / "train" / "audio") if e["event"] == "step"] for f in (whole, parts)]
+    assert losses[0] == losses[1] and len(losses[0]) == 72
+
+
+def _broken_table(scenes: Path, folder: Path) -> Path:
+    """The playground's table with absolute paths, and five rows that hold every kind of bad sound."""
+    rows = pq.read_table(scenes).to_pylist()
+    for row in rows:
+        for name in ("image", "depth", "thermal", "audio", "imu"):
+            row[name] = str(scenes.parent / row[name])
+    train = [row for row in rows if row["split"] == "train"]
+    folder.mkdir()
+    (folder / "empty.wav").write_bytes(b"")
+    (folder / "garbage.wav").write_bytes(b"this is not a sound" * 50)
+    train[0]["audio"] = str(folder / "absent.wav")
+    train[1]["audio"] = str(folder / "empty.wav")
+    train[2]["audio"] = str(folder / "garbage.wav")
+    train[3]["audio"] = str(folder)
+    train[4]["audio"] = train[5]["image"]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "pairs.parquet")
+    return folder / "pairs.parquet"
+
+
+def test_broken_samples_stop_the_run_or_are_listed_as_the_config_says(scenes: Path, tmp_path: Path) -> None:
+    table = _broken_table(scenes, tmp_path / "broken")
+    content = small_run(scenes, tmp_path / "raise", towers=("audio",), data={"table": str(table)})
+    failed = _binder("train", _write(tmp_path / "a", content))
+    assert failed.returncode == 1
+    assert "error: row " in failed.stderr and "modality 'audio'" in failed.stderr and "Traceback" not in failed.stderr
+    content = small_run(
+        scenes,
+        tmp_path / "skip",
+        towers=("audio",),
+        data={"table": str(table), "on_error": "skip"},
+        train={"epochs": 1},
+    )
+    skipped = _binder("train", _write(tmp_path / "b", content))
+    assert skipped.returncode == 0, skipped.stderr
+    assert "left out 5 samples" in skipped.stdout
+    assert len(json.loads((tmp_path / "skip" / "skips.json").read_text())) == 5
+
+
+def test_a_run_is_not_written_over_another(scenes: Path, tmp_path: Path) -> None:
+    config = _write(tmp_path, small_run(scenes, tmp_path / "out", towers=("audio",), train={"epochs": 1}))
+    assert _binder("train", config).returncode == 0
+    again = _binder("train", config)
+    assert again.returncode == 1 and "already holds a run" in again.stderr
+    changed = _binder("train", config, "train.lr=0.5", "--resume")
+    assert changed.returncode == 1 and "other settings" in changed.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "absent.yaml"], "no such configuration"),
+        (["eval", "absent"], "no such configuration"),
+        (["check", "radar"], "unknown modality"),
+        (["check", "nohub:x"], "choices"),
+        (["merge", "out", "absent"], "no complete space here"),
+    ],
+)
+def test_the_command_line_explains_mistakes_without_a_traceback(words: list[str], message: str, tmp_path: Path) -> None:
+    done = _binder(*words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr and "Traceback" not in done.stderr

@@ -1,0 +1,33 @@
+"""`accelerate launch` with two processes trains like one."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from conftest import small_run
+
+from binder.train.journal import read_journal
+
+
+@pytest.mark.slow
+def test_two_processes_train_like_one(scenes: Path, tmp_path: Path) -> None:
+    losses = {}
+    for processes in (1, 2):
+        output = tmp_path / str(processes)
+        content = small_run(scenes, output, towers=("thermal",), train={"epochs": 2, "batch_size": 31})
+        path = tmp_path / f"{processes}.yaml"
+        path.write_text(yaml.safe_dump(content), encoding="utf-8")
+        launch = ["-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "--num_machines", "1"]
+        launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "29731"]
+        done = subprocess.run(
+            [sys.executable, *launch, "-m", "binder", "train", str(path)],
+            capture_output=True, text=True, timeout=300, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-3000:]
+        losses[processes] = [e["loss"] for e in read_journal(output / "train" / "thermal") if e["event"] == "step"]
+    assert len(losses[1]) == 12
+    # float32 sums in another order; the difference grows with the steps
+    np.testing.assert_allclose(losses[2], losses[1], rtol=2e-3)
