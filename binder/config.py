@@ -108,19 +108,19 @@ class TrainConfig(_Section):
         workers: processes that read samples.
     """
 
-    epochs: int = Field(20, ge=1)
-    batch_size: int = Field(128, ge=2)
-    lr: float = Field(1e-3, gt=0)
-    weight_decay: float = Field(0.05, ge=0)
-    warmup: float = Field(0.05, ge=0, lt=1)
-    clip_norm: float | None = Field(1.0, gt=0)
-    average: float | None = Field(None, gt=0, lt=1)
+    epochs: int = Field(default=20, ge=1)
+    batch_size: int = Field(default=128, ge=2)
+    lr: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.05, ge=0)
+    warmup: float = Field(default=0.05, ge=0, lt=1)
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    average: float | None = Field(default=None, gt=0, lt=1)
     precision: Literal["no", "bf16", "fp16"] = "no"
     monitor: Literal["mAP", "MRR", "hit@1", "hit@5", "hit@10"] = "mAP"
-    patience: int | None = Field(None, ge=1)
-    validate_every: int = Field(1, ge=1)
-    save_every: int | None = Field(None, ge=1)
-    workers: int = Field(0, ge=0)
+    patience: int | None = Field(default=None, ge=1)
+    validate_every: int = Field(default=1, ge=1)
+    save_every: int | None = Field(default=None, ge=1)
+    workers: int = Field(default=0, ge=0)
 
 
 class LossConfig(_Section):
@@ -133,7 +133,7 @@ class LossConfig(_Section):
             item, say the same caption (`content`), or those and rows of the same label (`label`).
     """
 
-    temperature: float = Field(0.07, ge=0.01, le=10)
+    temperature: float = Field(default=0.07, ge=0.01, le=10)
     learn_temperature: bool = True
     positives: Literal["content", "label"] = "label"
 
@@ -176,7 +176,7 @@ class EvaluateConfig(_Section):
 
     split: str = "test"
     relevance: str | dict[str, list[str]] | list[str | dict[str, list[str]]] = "id"
-    bootstrap: int = Field(1000, ge=100)
+    bootstrap: int = Field(default=1000, ge=100)
     modalities: list[str] | None = None
 
 

@@ -17,7 +17,8 @@ from binder.run import evaluate_run, train
 from binder.run.progress import track
 from binder.space import Space
 
-_SHOWN_PAIRS = (("audio", "depth"), ("imu", "thermal"))
+_SHOWN_PAIRS = (("audio", "depth"), ("depth", "thermal"), ("imu", "audio"))
+_SHOWN_QUERIES, _SEARCHED = 3, 300
 
 
 def run_demo(output: Path, *, seed: int = 0, scenes: int = 4000, console: Console) -> Report:
@@ -65,23 +66,25 @@ def demo_config(table: Path, output: Path, *, seed: int) -> RunConfig:
 def _show_hits(space: Space, table: Path, console: Console) -> None:
     """A few emergent searches in words, so that the numbers above mean something."""
     test = PairTable.open(table).splits()["test"]
-    rows = np.arange(min(200, len(test)))
-    captions = test.attribute("text")
-    shown = Table(
-        "sense -> sense",
-        "the scene that was sensed",
-        "nearest hit, found in the other sense",
-        title="Emergent search: never trained together",
-        title_justify="left",
-    )
+    shown = Table("sense -> sense", "sensed", "nearest of the other sense", "", title="Emergent search in test scenes")
     for query, gallery in _SHOWN_PAIRS:
-        vectors = {
-            name: space.encode(**{name: [test.cell(int(row), name) for row in rows]})[name] for name in (query, gallery)
-        }
-        similarity = space.similarity(vectors[query][:3], vectors[gallery])
-        for row, hit in enumerate(similarity.argmax(axis=1)):
-            shown.add_row(f"{query} -> {gallery}", captions[row], "the same scene" if hit == row else captions[hit])
+        found = space.similarity(_encode(space, test, query)[:_SHOWN_QUERIES], _encode(space, test, gallery)).argmax(1)
+        facts = _facts(test, [name for name in VISIBLE[query] if name in VISIBLE[gallery]])
+        for row, hit in enumerate(found):
+            agree = "[green]agree[/]" if facts[row] == facts[hit] else "[red]differ[/]"
+            shown.add_row(f"{query} -> {gallery}", facts[row], facts[hit], agree)
     console.print(shown)
+
+
+def _encode(space: Space, table: PairTable, modality: str) -> np.ndarray:
+    cells = [table.cell(row, modality) for row in range(min(_SEARCHED, len(table)))]
+    return space.encode(batch_size=64, **{modality: [cell for cell in cells if cell is not None]})[modality]
+
+
+def _facts(table: PairTable, attributes: list[str]) -> list[str]:
+    """What two senses can both know of each scene, in words."""
+    columns = [table.attribute(name) for name in attributes]
+    return [", ".join(str(value) for value in values) for values in zip(*columns, strict=True)]
 
 
 def _say(console: Console, number: int, text: str) -> None:

@@ -5,7 +5,9 @@ got, what was expected, the choices, and the fix.
 """
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, TypeVar
+
+Error = TypeVar("Error", bound="BinderError")
 
 
 class BinderError(Exception):
@@ -13,14 +15,14 @@ class BinderError(Exception):
 
     @classmethod
     def explain(
-        cls,
+        cls: type[Error],
         what: str,
         *,
         got: Any = None,
         expected: Any = None,
         choices: Iterable[Any] | None = None,
         fix: str | None = None,
-    ) -> "BinderError":
+    ) -> Error:
         """Build the error with its parts in the order a reader needs them.
 
         Args:

@@ -49,7 +49,7 @@ class ModalitySpec(ABC):
         """
 
     @abstractmethod
-    def transform(self, sample: Sample) -> "torch.Tensor":
+    def transform(self, sample: Any) -> "torch.Tensor":  # Any: plug-ins narrow it to what their `read` returns
         """Prepare one sample for the encoder: pure, deterministic, float32, of a fixed shape."""
 
     def augment(self, tensor: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
@@ -68,7 +68,7 @@ class ModalitySpec(ABC):
         """Build the default encoder: batch -> (n, width) features, with an int attribute `width`."""
 
     @abstractmethod
-    def show(self, sample: Sample) -> np.ndarray | str:
+    def show(self, sample: Any) -> np.ndarray | str:
         """Draw one sample for a report: an RGB image, uint8 (height, width, 3), or a text."""
 
     @abstractmethod

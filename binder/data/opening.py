@@ -32,6 +32,13 @@ def load_table(
         return sources.load_saved(path), path
     if path.is_dir():
         names = folders.subfolders(path)
+        if not names:
+            raise TableError.explain(
+                "no table in this folder",
+                got=path.absolute(),
+                expected="subfolders named after modalities, or a dataset written by save_to_disk",
+                fix="name the table file itself if there is one",
+            )
         chosen = map_columns(names, columns and _that_exist(columns, names), specs)
         texts = {name for name in chosen if is_text(name, specs)}
         return folders.load_folder(path, chosen, texts=texts, verbatim=verbatim), path

@@ -1,4 +1,4 @@
-"""Small helpers that the hub adapters share: describe preprocessing, count truncation. Floor: hub.
+"""Small helpers that the hub adapters share: check a model, describe it, count truncation. Floor: hub.
 
 A hub's fingerprint must change when its tokenizer does, whatever library the tokenizer comes from;
 so a tokenizer is described by its vocabulary and by what it makes of fixed texts.
@@ -132,4 +132,19 @@ def check_folder(hub: str, folder: Path, *, needs: str) -> None:
             got=f"no *.safetensors in {folder}" + (f"; pickles: {pickles}" if pickles else ""),
             expected="weights as safetensors; binder loads no pickle and never starts from random weights",
             fix="convert the weights with safetensors.torch.save_file",
+        )
+
+
+def check_complete(name: str, report: Any) -> None:
+    """Raise where transformers filled in weights that the checkpoint does not have.
+
+    Raises:
+        HubError: missing or mismatched weights, which would be random.
+    """
+    random = sorted(map(str, {*report["missing_keys"], *report.get("mismatched_keys", ())}))
+    if random:
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=f"{len(random)} weights are missing or of another shape, e.g. {random[:3]}",
+            expected="a checkpoint of the whole model; binder never starts from random weights unasked",
         )

@@ -15,12 +15,14 @@ from binder.errors import HubError
 from binder.hub.describe import (
     TruncationCounter,
     card_licence,
+    check_complete,
     check_texts,
     describe_tokenizer,
     local_folder,
     quiet_loading,
 )
 from binder.hub.protocol import FrozenHub
+from binder.storage import read_json
 from binder.types import Sample
 
 MINILM = "minilm"
@@ -118,15 +120,16 @@ def _load(name: str, model: str, revision: str | None, *, local: bool) -> Any:
         raise HubError.explain(
             f"cannot load {name}", got=str(error), fix='pip install "hub-binder[sentence-transformers]"'
         ) from error
+    options = {"revision": revision, "local_files_only": local}
     try:
         with quiet_loading():
-            return SentenceTransformer(
+            network = SentenceTransformer(
                 model,
                 device="cpu",  # `to` moves it; the library would choose a device by itself
-                revision=revision,
-                local_files_only=local,
                 model_kwargs={"use_safetensors": True},
+                **options,
             )
+            report = _loading_report(network, model, options)
     except Exception as error:  # the library raises its own errors, the hub client's and those of safetensors
         raise HubError.explain(
             f"cannot load {name}",
@@ -134,3 +137,25 @@ def _load(name: str, model: str, revision: str | None, *, local: bool) -> Any:
             expected="a sentence-transformers model: id, or directory with modules.json",
             fix="check the name, your login and the network; without network, give a directory",
         ) from error
+    check_complete(name, report)
+    return network
+
+
+def _loading_report(network: Any, model: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Which weights of the transformer the checkpoint lacks: the library does not pass this on, so ask again."""
+    from transformers.utils import cached_file
+
+    transformer = getattr(network[0], "auto_model", None)
+    if transformer is None:  # a model without a transformer, such as static embeddings
+        return {"missing_keys": ()}
+    modules = cached_file(model, "modules.json", _raise_exceptions_for_missing_entries=False, **options)
+    _, report = type(transformer).from_pretrained(
+        model,
+        config=transformer.config,
+        subfolder=read_json(Path(modules))[0]["path"] if modules else "",  # older models keep it in a folder of its own
+        device_map="meta",  # names and shapes only
+        use_safetensors=True,
+        output_loading_info=True,
+        **options,
+    )
+    return report

@@ -14,6 +14,7 @@ from binder.errors import HubError
 from binder.hub.describe import (
     TruncationCounter,
     card_licence,
+    check_complete,
     check_folder,
     check_texts,
     describe_tokenizer,
@@ -118,21 +119,6 @@ def _load(name: str, model: str, revision: str | None, *, local: bool) -> tuple[
             expected="a dual encoder with get_image_features and get_text_features, such as CLIP or SigLIP",
         )
     return network, processor
-
-
-def check_complete(name: str, report: Any) -> None:
-    """Raise where transformers filled in weights that the checkpoint does not have.
-
-    Raises:
-        HubError: missing or mismatched weights, which would be random.
-    """
-    random = sorted(map(str, {*report["missing_keys"], *report.get("mismatched_keys", ())}))
-    if random:
-        raise HubError.explain(
-            f"cannot load {name}",
-            got=f"{len(random)} weights are missing or of another shape, e.g. {random[:3]}",
-            expected="a checkpoint of the whole model; binder never starts from random weights unasked",
-        )
 
 
 def _image_settings(processor: Any) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Float64, Int64, UInt16
 
 from binder.errors import MetricError
 
 CONFIDENCE = 0.95
+_BLOCK_WEIGHTS = 2**22  # weights turned into float64 at once: 32 MB
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +53,7 @@ def cluster_bootstrap(
         confidence: mass between the two bounds.
 
     Raises:
-        MetricError: no query, one group label too many or too few, NaN values, num < 1.
+        MetricError: no query, not one group per query, NaN values, or num < 1.
     """
     _check(values, groups, num)
     names, index = np.unique(np.asarray(groups), return_inverse=True)
@@ -60,12 +61,13 @@ def cluster_bootstrap(
     return percentile_interval(cluster_means(values, index, weights), len(names), confidence=confidence)
 
 
-@lru_cache(maxsize=8)  # every cell with the same queries draws the same weights; 8 MB at 1,000 x 1,000
-def group_weights(num_groups: int, num: int, seed: int) -> Float64[np.ndarray, "draw group"]:
+@lru_cache(maxsize=4)  # every cell with the same queries draws the same weights; 2 MB at 1,000 x 1,000
+def group_weights(num_groups: int, num: int, seed: int) -> UInt16[np.ndarray, "draw group"]:
     """How often each group is drawn, `num` times drawing as many groups as there are."""
-    drawn = np.random.default_rng(seed).integers(num_groups, size=(num, num_groups))
-    flat = drawn + np.arange(num)[:, None] * num_groups
-    weights = np.bincount(flat.ravel(), minlength=num * num_groups).reshape(num, num_groups).astype(np.float64)
+    rng = np.random.default_rng(seed)
+    weights = np.empty((num, num_groups), np.uint16)
+    for row in weights:
+        row[:] = np.bincount(rng.integers(num_groups, size=num_groups), minlength=num_groups)
     weights.flags.writeable = False  # shared through the cache
     return weights
 
@@ -73,14 +75,17 @@ def group_weights(num_groups: int, num: int, seed: int) -> Float64[np.ndarray, "
 def cluster_means(
     values: Float64[np.ndarray, "query metric"],
     group_index: Int64[np.ndarray, " query"],
-    weights: Float64[np.ndarray, "draw group"],
+    weights: UInt16[np.ndarray, "draw group"],
 ) -> Float64[np.ndarray, "draw metric"]:
     """Mean over queries in every draw; NaN where a draw holds none of the queries' groups."""
-    num_groups = weights.shape[1]
-    sums = np.stack([np.bincount(group_index, column, minlength=num_groups) for column in values.T], axis=1)
-    counts = weights @ np.bincount(group_index, minlength=num_groups)
+    num_draws, num_groups = weights.shape
+    columns = [*values.T, np.ones(len(values))]
+    sums = np.stack([np.bincount(group_index, column, minlength=num_groups) for column in columns], axis=1)
+    step = max(1, _BLOCK_WEIGHTS // num_groups)
+    starts = range(0, num_draws, step)
+    drawn = np.concatenate([weights[i : i + step].astype(np.float64) @ sums for i in starts])
     with np.errstate(invalid="ignore"):
-        return (weights @ sums) / counts[:, None]
+        return drawn[:, :-1] / drawn[:, -1:]
 
 
 def percentile_interval(

@@ -11,7 +11,16 @@ from binder.playground.image import render_image
 from binder.playground.latents import VISIBLE, Scene, draw_scenes
 from binder.playground.table import make_playground
 
-__all__ = ["VISIBLE", "Scene", "draw_scenes", "hub_folder", "make_playground", "recipe_file", "render_image", "write_caption"]
+__all__ = [
+    "VISIBLE",
+    "Scene",
+    "draw_scenes",
+    "hub_folder",
+    "make_playground",
+    "recipe_file",
+    "render_image",
+    "write_caption",
+]
 
 
 def hub_folder() -> Path:

@@ -37,7 +37,8 @@ class Anchors:
     ) -> None:
         self.raw = hub.hub if isinstance(hub, TransformedHub) else hub
         self.hub, self.config = hub, config
-        self.on_error, self.engine, self.console = on_error, engine, console
+        self.on_error: OnError = on_error
+        self.engine, self.console = engine, console
         self.skips = SkipReport()
 
     def check(self, modalities: Sequence[str], table: PairTable) -> None:

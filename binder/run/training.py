@@ -230,8 +230,7 @@ def pair_keys(table: PairTable, anchors: Sequence[str], positives: Literal["cont
         anchors: hub modalities.
         positives: `label` to use both rules, `content` for the first alone.
     """
-    use_labels = positives == "label" and table.labels is not None
-    labels = _codes(table.labels) if use_labels else np.full(len(table), -1)
+    labels = _codes(table.labels if positives == "label" and table.labels is not None else [None] * len(table))
     contents = [_codes(table.content_hashes(anchor)) for anchor in anchors]
     return np.stack([np.stack([content, labels], axis=1) for content in contents], axis=1)
 

@@ -19,7 +19,7 @@ from binder.modality import ModalitySpec
 from binder.registry import create_modality
 from binder.storage import new_artifact, read_json, read_manifest, write_json
 from binder.towers.ledger import Ledger
-from binder.towers.tower import Tower, build_tower
+from binder.towers.tower import HeadName, Tower, build_tower
 
 KIND = "tower"
 log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class TowerCheckpoint:
     tower: Tower
     ledger: Ledger
     encoder: Mapping[str, Any]
-    head: str
+    head: HeadName
     seed: int
     centre: np.ndarray | None = None
     facts: Mapping[str, Any] | None = None

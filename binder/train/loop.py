@@ -203,7 +203,9 @@ class TowerTrainer:
 
     def _judged_tower(self) -> Tower:
         """What is validated and saved: the weights, or their average where one is kept."""
-        return self.model.tower if self.average is None else self.average.module
+        tower = self.model.tower if self.average is None else self.average.module
+        assert isinstance(tower, Tower)
+        return tower
 
     def _keep(self, scores: dict[str, float]) -> None:
         self.progress.best_epoch, self.progress.scores = self.progress.epoch, scores

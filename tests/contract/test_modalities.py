@@ -51,6 +51,16 @@ def test_modality_keeps_every_promise(name):
     assert [line for line in lines if not line.passed] == []
 
 
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_readme_explains_every_option(name, root):
+    readme = (root / "modalities" / name / "README.md").read_text(encoding="utf-8")
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines() if line.startswith("| `")
+    ]
+    explained = {option.strip("` ") for cells in rows for option in cells[0].split(",")}
+    assert set(create_modality(name).options) <= set(explained)
+
+
 def test_padding_is_part_of_the_batch_check_for_text():
     (line,) = [line for line in check_modality(create_modality("text")) if line.name == "batch invariance"]
     assert "padded" in line.detail

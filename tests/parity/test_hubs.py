@@ -145,6 +145,39 @@ def test_sentence_transformers_by_hand():
     assert hub.embed("text", ["word " * 300]).shape == (1, 384) and hub.truncation.count == 1
 
 
+@pytest.mark.parametrize("name", ["", "0_Transformer"])
+def test_sentence_transformers_from_a_directory_refuses_missing_weights(tmp_path, name):
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.models import Pooling, Transformer
+    from transformers import BertConfig, BertModel
+
+    bert = BertConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
+    _seeded(lambda: BertModel(bert)).save_pretrained(tmp_path / "bert")
+    _tokenizer(model_max_length=12).save_pretrained(tmp_path / "bert")
+    model = SentenceTransformer(modules=[Transformer(str(tmp_path / "bert")), Pooling(32)], device="cpu")
+    folder = tmp_path / "model"
+    model.save(str(folder))
+    if name:
+        _move_into(folder, name)
+    hub = open_hub(f"sentence-transformers:{folder}")
+    _close(hub.embed("text", TEXTS), model.encode(TEXTS, convert_to_tensor=True, show_progress_bar=False).clone())
+    weights = load_file(folder / name / "model.safetensors")
+    del weights["encoder.layer.1.output.dense.weight"]
+    save_file(weights, folder / name / "model.safetensors", {"format": "pt"})
+    with pytest.raises(HubError, match=r"1 weights are missing[\s\S]*layer.1.output.dense.weight"):
+        open_hub(f"sentence-transformers:{folder}")
+
+
+def _move_into(folder: Path, name: str) -> None:
+    """The layout of older models: the transformer in a subfolder of its own."""
+    (folder / name).mkdir()
+    for path in [path for path in folder.iterdir() if path.is_file() and path.name != "modules.json"]:
+        path.rename(folder / name / path.name)
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[0]["path"] = name
+    (folder / "modules.json").write_text(json.dumps(modules))
+
+
 def _hubs(clip_folder, tmp_path) -> dict[str, str]:
     """One hub name for every registered scheme that a test can open without network."""
     hubs = {

@@ -60,7 +60,10 @@ def test_folders_that_cannot_be_a_table_are_refused(root, tmp_path):
     (root / "text" / "s3.txt").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(TableError, match="not UTF-8 text"):
         PairTable.open(root, specs=SPECS)
-    with pytest.raises(TableError, match="no column is named like a modality"):
+    with pytest.raises(TableError, match="no table in this folder"):
+        PairTable.open(root / "notes", specs=SPECS)
+    (root / "notes" / "pictures").mkdir()
+    with pytest.raises(TableError, match=r"no column is named like a modality[\s\S]*pictures[\s\S]*choices:.*radar"):
         PairTable.open(root / "notes", specs=SPECS)
     (root / "notes" / "text").mkdir()
     with pytest.raises(TableError, match="no files"):

@@ -126,8 +126,15 @@ def depth_features(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 def thermal_features(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     kelvin = render_thermal(scene, rng) / 100
     contrast = np.clip(kelvin - np.median(kelvin), -60, 60)
-    body = np.abs(contrast) > 0.7 * np.abs(contrast).max()
-    return np.concatenate([cells(contrast), framed(body), [contrast.min() / 5, contrast.max() / 5]])
+    strength = np.abs(contrast) / np.abs(contrast).max()
+    body, wake = strength > 0.7, strength > 0.15
+    sizes = [
+        contrast.min() / 5,
+        contrast.max() / 5,
+        5 * wake.sum() / body.sum(),
+        *np.ptp(np.argwhere(wake), axis=0) / 4,
+    ]
+    return np.concatenate([cells(contrast), framed(body), sizes])
 
 
 FEATURES = {

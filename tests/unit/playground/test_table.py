@@ -45,11 +45,12 @@ def test_another_seed_shares_no_file(tmp_path):
 
 def test_formats_are_those_the_readme_promises(small_world, small_rows):
     for row in small_rows[:20]:
-        image, depth, thermal = (Image.open(small_world / row[name]) for name in ("image", "depth", "thermal"))
-        assert (image.mode, image.size) == ("RGB", (64, 64))
-        assert (depth.mode, depth.size) == ("I;16", (64, 64))
-        assert (thermal.mode, thermal.size) == ("I;16", (64, 64))
-        metres, kelvin = np.asarray(depth) / 1000, np.asarray(thermal) / 100
+        pictures = {}
+        for name, mode in (("image", "RGB"), ("depth", "I;16"), ("thermal", "I;16")):
+            with Image.open(small_world / row[name]) as picture:
+                assert (picture.mode, picture.size) == (mode, (64, 64))
+                pictures[name] = np.asarray(picture)
+        metres, kelvin = pictures["depth"] / 1000, pictures["thermal"] / 100
         assert 0.9 < metres[metres > 0].min() < metres.max() < 4.3
         assert 0 < (metres == 0).mean() < 0.05
         assert 240 < kelvin.min() < kelvin.max() < 600

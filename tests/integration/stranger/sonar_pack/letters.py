@@ -1,6 +1,7 @@
 """A hub small enough for a test: it embeds a text by its letters."""
 
 import torch
+
 from binder.hub import FrozenHub
 
 

@@ -5,6 +5,7 @@ from typing import ClassVar
 
 import numpy as np
 import torch
+
 from binder import InputContract, LengthPolicy, ModalitySpec
 from binder.errors import SampleError
 from binder.modality import read_bytes
