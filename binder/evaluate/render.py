@@ -4,7 +4,7 @@ Called by `Report.render` only. Everything fits 100 columns; wider matrices cont
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich import box
 from rich.console import Console
@@ -33,21 +33,29 @@ _METRICS = {
 
 def render_report(report: "Report", console: Console) -> None:
     """Print everything a reader needs to believe or doubt the numbers."""
-    for rule in (rule["name"] for rule in report.facts["rules"]):
-        cells = [cell for cell in report.cells if cell.rule == rule]
-        _print_matrix(cells, rule, console)
-        console.print(_headline_table(report, rule))
+    for rule in report.facts["rules"]:
+        cells = [cell for cell in report.cells if cell.rule == rule["name"]]
+        console.print(Text("Who finds whom: rows ask, columns answer", style="bold"))
+        console.print(Text(f"An answer agrees with its query on {_in_words(rule)}", style="dim"))
+        _print_matrix(cells, console)
+        console.print(_headline_table(report, rule["name"]))
         _print_cells(cells, console)
     _print_legend(report, console)
 
 
-def _print_matrix(cells: Sequence[Cell], rule: str, console: Console) -> None:
+def _in_words(rule: dict[str, Any]) -> str:
+    sees = {name: ", ".join(columns) for name, columns in rule["sees"].items()}
+    if len(set(sees.values())) == 1:
+        return f"{next(iter(sees.values()))}."
+    return "all that both can see: " + "; ".join(f"{name} sees {columns}" for name, columns in sees.items()) + "."
+
+
+def _print_matrix(cells: Sequence[Cell], console: Console) -> None:
     names = list(dict.fromkeys(cell.query for cell in cells))
     by_pair = {(cell.query, cell.gallery): cell for cell in cells}
     for start in range(0, len(names), _COLUMNS):
         part = names[start : start + _COLUMNS]
-        more = " (continued)" if start else ""
-        table = _table(f"Who finds whom: rows ask, columns answer; an answer agrees on: {rule}{more}", padding=1)
+        table = _table("(continued)" if start else None, padding=1)
         table.add_column("", style="bold", no_wrap=True)
         for name in part:
             table.add_column(name, no_wrap=True, min_width=11)
@@ -145,7 +153,7 @@ def _control_table(cells: Sequence[Cell]) -> Table:
     return table
 
 
-def _table(title: str, *, padding: int = 0) -> Table:
+def _table(title: str | None, *, padding: int = 0) -> Table:
     return Table(
         title=title,
         title_style="bold",

@@ -2,7 +2,8 @@
 
 A cache belongs to the contents of one column, one hub and one way of reading; its key is the hash of
 the three. It is written in shards, each complete or absent, so that a killed run goes on where it
-stopped; the artifact with its manifest appears last, as a whole.
+stopped; the artifact with its manifest appears last, as a whole. Several processes may ask at once:
+one computes, the others wait for it; the lock of a killed process is free.
 
     FOLDER/.KEY.shards/00000.npy, 00000.json   while it is being computed
     FOLDER/KEY/vectors.npy, rows.json, manifest.json
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from binder.data import OnError, PairTable
 from binder.errors import ArtifactError, HubError, HubMismatchError, SampleError
@@ -109,11 +111,13 @@ def build_hub_cache(
     path, batches = Path(folder) / key, max(1, -(-shard_size // batch_size))
     shards = Path(folder) / f".{key}.shards-{batch_size}x{batches}"
     contents = distinct_contents(table, modality)
-    if not is_complete(path):
-        writer = _Writer(hub=hub, table=table, spec=spec, contents=contents, shards=shards, progress=progress)
-        writer.fill(batch_size=batch_size, shard_size=batch_size * batches, on_error=on_error)
-        writer.publish(path, facts)
-    shutil.rmtree(shards, ignore_errors=True)  # after the artifact: a kill in between loses nothing
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with FileLock(Path(folder) / f".{key}.lock"):  # processes of one run ask for the same cache at once
+        if not is_complete(path):
+            writer = _Writer(hub=hub, table=table, spec=spec, contents=contents, shards=shards, progress=progress)
+            writer.fill(batch_size=batch_size, shard_size=batch_size * batches, on_error=on_error)
+            writer.publish(path, facts)
+        shutil.rmtree(shards, ignore_errors=True)  # after the artifact: a kill in between loses nothing
     cache = HubCache.open(path, hub, table, spec)
     if cache.skips and on_error == "raise":
         skip = cache.skips[0]

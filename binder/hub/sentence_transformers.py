@@ -143,7 +143,7 @@ def _load(name: str, model: str, revision: str | None, *, local: bool) -> Any:
 
 def _loading_report(network: Any, model: str, options: dict[str, Any]) -> dict[str, Any]:
     """Which weights of the transformer the checkpoint lacks: the library does not pass this on, so ask again."""
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     transformer = getattr(network[0], "auto_model", None)
     if transformer is None:  # a model without a transformer, such as static embeddings

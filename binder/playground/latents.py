@@ -134,7 +134,7 @@ def draw_scenes(seed: int, split: str, count: int) -> list[Scene]:
     order = np.random.default_rng([seed, SPLITS.index(split)])
     pool = combinations(split)
     rounds = [order.permutation(len(pool)) for _ in range(-(-count // len(pool)))]
-    picks = np.concatenate(rounds)[:count] if rounds else []
+    picks = [int(pick) for part in rounds for pick in part][:count]
     return [
         draw_scene(*pool[pick], np.random.default_rng([seed, SPLITS.index(split), number]))
         for number, pick in enumerate(picks)

@@ -8,7 +8,7 @@ warm (or cold) wake.
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from binder.playground.geometry import View, body_frames, coverage, exposure_times, inside, pose
+from binder.playground.geometry import Pose, View, body_frames, coverage, exposure_times, inside, pose
 from binder.playground.latents import Scene
 
 SIDE_PX = 64
@@ -34,7 +34,7 @@ def render_thermal(scene: Scene, rng: np.random.Generator) -> np.ndarray:
     return np.round(kelvin * 100).astype(np.uint16)
 
 
-def _as_framed(scene: Scene, place):
+def _as_framed(scene: Scene, place: Pose) -> Pose:
     """Reach in proportion to the body: the operator steps back until the whole motion is in the frame."""
     scale = scene.size_m / 0.26
     return place._replace(right=place.right * scale, up=place.up * scale)

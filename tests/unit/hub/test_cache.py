@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +105,9 @@ def test_each_hub_column_and_reading_has_a_cache_of_its_own(tmp_path):
         build_hub_cache(hub, _table(["A", *TEXTS[1:]]), "text", TEXT, tmp_path).folder,
     }
     assert len(folders) == 4
-    assert {path.name for path in tmp_path.iterdir()} == {folder.name for folder in folders}  # no shard is left
+    assert {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"} == {
+        folder.name for folder in folders
+    }  # no shard is left
 
 
 def test_opening_refuses_another_hub_table_or_reading(tmp_path):
@@ -206,3 +209,12 @@ def test_a_killed_cache_goes_on_where_it_stopped(tmp_path):
     assert np.array_equal(cache.unique_vectors, fresh.unique_vectors)
     assert torch.equal(cache.vectors_for(cache.rows), fresh.vectors_for(fresh.rows)) and len(fresh.rows) == 90
     assert _shards(folder) == [] and cache.folder.name == fresh.folder.name
+
+
+def test_two_that_ask_at_once_compute_once(tmp_path):
+    log = tmp_path / "log"
+    with ThreadPoolExecutor(2) as pool:
+        both = [pool.submit(slow_hub.build, tmp_path / "cache", SlowHub(log, 0.01)) for _ in range(2)]
+        caches = [done.result() for done in both]
+    assert sorted(log.read_text().splitlines()) == sorted(f"text {row}" for row in range(slow_hub.NUM_CONTENTS))
+    assert np.array_equal(caches[0].unique_vectors, caches[1].unique_vectors)

@@ -17,7 +17,8 @@ def test_script_writes_a_directory_that_open_clip_loads(root, tmp_path):
             sys.executable, "scripts/train_playground_hub.py", "--output", str(tmp_path / "hub"), "--scenes", "128",
             "--test-scenes", "42", "--epochs", "1", "--batch", "64",
         ],
-        cwd=root, env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"}, capture_output=True, text=True, check=True,
+        cwd=root, env={**os.environ, "PYTHONPATH": str(root), "OMP_NUM_THREADS": "1"},
+        capture_output=True, text=True, check=True,
     )  # fmt: skip
     report = json.loads(done.stdout[done.stdout.index("{\n") :])
     assert {"image->text R@1", "probe motion", "file_bytes"} <= set(report)
