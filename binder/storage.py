@@ -99,7 +99,10 @@ def seal(folder: Path, kind: str, facts: Mapping[str, Any] | None = None) -> Non
 
 def is_complete(path: Path) -> bool:
     """Whether an artifact stands at `path`."""
-    return (Path(path) / MANIFEST).is_file()
+    path = Path(path)
+    if not path.exists():
+        _put_back(path)
+    return (path / MANIFEST).is_file()
 
 
 def read_manifest(path: Path, kind: str, *, verify: bool = False) -> dict[str, Any]:
@@ -142,6 +145,14 @@ def _check_files(path: Path, files: Mapping[str, Mapping[str, Any]], verify: boo
             raise ArtifactError.explain(
                 "file missing or changed", got=file, expected=f"{facts['bytes']} bytes, hash {facts['hash']}"
             )
+
+
+def _put_back(path: Path) -> None:
+    """Undo a replacement that a kill stopped between its two renames: the old artifact stands again."""
+    for old in path.parent.glob(f".{path.name}.old-*"):
+        if (old / MANIFEST).is_file():
+            old.replace(path)
+            return
 
 
 def _replace_folder(new: Path, path: Path) -> None:

@@ -31,7 +31,7 @@ MODEL = {
 }
 PREPROCESS = {"size": 64, "mean": [MEAN] * 3, "std": [STD] * 3, "interpolation": "bicubic", "resize_mode": "shortest"}
 MAX_LOGIT_SCALE = 25.0  # a temperature of .04: a colder space keeps less of what its classes share
-FACTS_KEPT = 0.85  # of a caption in training
+FACTS_KEPT = 0.85  # of a caption in training; the first caption of a scene is always complete
 CAPTIONS_PER_SCENE = 4
 
 
@@ -48,9 +48,8 @@ def make_data(seed: int, split: str, count: int) -> tuple[list[Scene], Tensor, T
     """Scenes, uint8 images (n, 3, 64, 64) and tokens (n, caption, token)."""
     scenes = draw_scenes(seed, split, count)
     with ProcessPoolExecutor(os.cpu_count()) as pool:
-        images, captions = zip(
-            *pool.map(render, [(seed, i, s) for i, s in enumerate(scenes)], chunksize=64), strict=True
-        )
+        jobs = [(seed, index, scene) for index, scene in enumerate(scenes)]
+        images, captions = zip(*pool.map(render, jobs, chunksize=64), strict=True)
     tokenizer = open_clip.SimpleTokenizer(context_length=MODEL["text_cfg"]["context_length"])
     tokens = tokenizer([text for texts in captions for text in texts]).to(torch.int32)
     pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)  # channels last: twice as fast on a CPU

@@ -156,10 +156,6 @@ class _Writer:
             part = todo[start : start + shard_size]
             if not facts.exists():
                 self._write(facts, part, batch_size, on_error)
-            elif on_error == "raise" and (reasons := read_json(facts)["reasons"]):
-                number, reason = next(iter(reasons.items()))
-                row = self.contents.first_rows[int(number)]
-                raise SampleError(f"row {self.table.ids[row]!r}, modality {self.spec.name!r}: {reason}")
             self._report(start + len(part))
 
     def _write(self, facts: Path, part: list[tuple[int, int]], batch_size: int, on_error: OnError) -> None:

@@ -27,7 +27,7 @@ def run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_every_pair_has_its_certificate(run: Path) -> None:
     report = Report.load(run / "report")
-    found = {(cell.query, cell.gallery): cell.certificate.verdict for cell in report.cells}
+    found = {(cell.query, cell.gallery): cell.certificate.status for cell in report.cells}
     native, trained = {"image", "text"}, {frozenset(("audio", "image")), frozenset(("depth", "image"))}
     expected = {}
     for a in ("image", "text", "audio", "depth"):
@@ -95,7 +95,7 @@ def test_the_run_folder_explains_itself(run: Path, scenes: Path) -> None:
 def test_testing_on_training_rows_is_called_tainted(run: Path, scenes: Path) -> None:
     train = binder.PairTable.open(scenes, group="group").splits()["train"].select(range(40))
     report = binder.evaluate(Space.load(run), train, relevance="id", modalities=["audio", "depth"])
-    assert {cell.certificate.verdict for cell in report.cells} == {"tainted"}
+    assert {cell.certificate.status for cell in report.cells} == {"tainted"}
 
 
 def test_towers_trained_apart_merge_into_the_same_vectors(run: Path, scenes: Path, tmp_path: Path) -> None:

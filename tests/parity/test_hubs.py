@@ -307,6 +307,17 @@ def test_a_failed_download_is_a_hub_error_with_the_remedy(monkeypatch):
             open_hub(name)
 
 
+def test_a_hub_repository_without_weights_is_not_a_random_model(clip_folder, monkeypatch):
+    def config_only(model, filename=None, **options):
+        if filename != "open_clip_config.json":
+            raise FileNotFoundError("no weights in this repository")
+        return str(clip_folder / filename)
+
+    monkeypatch.setattr("open_clip.factory.download_pretrained_from_hf", config_only)
+    with pytest.raises(HubError, match="Required pretrained weights"):
+        open_hub("open_clip:hf-hub:someone/model")
+
+
 def test_random_weights_only_on_request_and_by_seed(clip_folder, monkeypatch):
     monkeypatch.setattr("open_clip.factory._MODEL_CONFIGS", {"tiny": CLIP})
     fingerprints = [open_hub("open_clip:tiny", random_init=seed).fingerprint for seed in (1, 1, 2)]
