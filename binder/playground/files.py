@@ -3,13 +3,11 @@
 Formats are those users have: RGB PNG, 16-bit PNG in millimetres and in centikelvin, 16-bit WAV, CSV.
 """
 
+import wave
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import soundfile
 from PIL import Image
-from pyarrow import csv
 
 from binder.playground import audio, imu
 from binder.playground.audio import render_audio
@@ -38,19 +36,26 @@ def write_scene(folder: Path, scene: Scene, seed: int, index: int) -> dict[str, 
     _write_png(folder / row["image"], render_image(scene, image))
     _write_png(folder / row["depth"], render_depth(scene, depth))
     _write_png(folder / row["thermal"], render_thermal(scene, thermal))
-    soundfile.write(folder / row["audio"], render_audio(scene, sound), audio.RATE_HZ, subtype="PCM_16")
+    _write_wav(folder / row["audio"], render_audio(scene, sound))
     _write_imu(folder / row["imu"], render_imu(scene, inertia))
     return row | {"text": write_caption(scene, caption)}
 
 
 def _write_png(path: Path, pixels: np.ndarray) -> None:
-    Image.fromarray(pixels).save(path, compress_level=1)  # 1: a third of the time of 6, a tenth more bytes
+    Image.fromarray(pixels).save(path, compress_level=1)  # 6 saves 13 % of the bytes and takes 20 % longer
+
+
+def _write_wav(path: Path, sound: np.ndarray) -> None:
+    # the standard library writes one in 0.1 ms, soundfile in 0.8
+    with wave.open(str(path), "wb") as stream:
+        stream.setnchannels(1)
+        stream.setsampwidth(2)
+        stream.setframerate(audio.RATE_HZ)
+        stream.writeframes(np.round(sound * 32767).astype("<i2").tobytes())
 
 
 def _write_imu(path: Path, samples: np.ndarray) -> None:
     time_s = np.arange(len(samples)) / imu.RATE_HZ
-    columns = np.column_stack([time_s, samples.astype(np.float64)]).round(4)
-    table = pa.table(dict(zip(IMU_COLUMNS, columns.T.copy(), strict=True)))
-    with path.open("wb") as stream:
-        stream.write((",".join(IMU_COLUMNS) + "\n").encode())  # pyarrow would put its header in quotes
-        csv.write_csv(table, stream, csv.WriteOptions(include_header=False))
+    values = np.column_stack([time_s, samples]).ravel().tolist()
+    lines = ("%.3f" + 6 * ",%.4f" + "\n") * len(samples)
+    path.write_text(",".join(IMU_COLUMNS) + "\n" + lines % tuple(values), newline="\n")

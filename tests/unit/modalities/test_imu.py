@@ -76,8 +76,8 @@ def test_resampling_on_request_keeps_a_slow_sine():
     sample = Imu(resample=True).load({"samples": sine, "rate_hz": 50})
     assert sample.shape == (400, 6)
     expected = 3 * np.sin(2 * np.pi * np.arange(400) / 200.0) + 9.8
-    # closed form; the ends suffer from the filter's edge
-    np.testing.assert_allclose(sample[40:360, 1], expected[40:360], atol=0.05)
+    # closed form; at the ends the filter sees a straight line go on, not silence
+    np.testing.assert_allclose(sample[:397, 1], expected[:397], atol=0.1)
 
 
 def test_rate_is_inferred_from_stamps_rounded_to_milliseconds(recording):
