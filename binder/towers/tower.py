@@ -58,7 +58,8 @@ def build_tower(
     Raises:
         RegistryError: the encoder cannot be found or refuses its options.
     """
-    options = dict(encoder or {})
+    # configs and checkpoints know lists, networks take tuples
+    options = {key: tuple(value) if isinstance(value, list) else value for key, value in (encoder or {}).items()}
     name = options.pop("name", "default")
     factory = spec.encoder if name == "default" else load_object(name)
     with torch.random.fork_rng(devices=[]):

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from conftest import small_run
+from small_run import small_run
 
 from binder.train.journal import read_journal
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from conftest import small_run
+from small_run import small_run
 
 import binder
 from binder.config import parse_config
