@@ -1,5 +1,6 @@
 """`binder demo`: the whole path on the playground, in one function to read. Floor: below the CLI."""
 
+import os
 import time
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from binder.space import Space
 
 _SHOWN_PAIRS = (("audio", "depth"), ("depth", "thermal"), ("imu", "audio"))
 _SHOWN_QUERIES, _SEARCHED = 3, 300
+_FEWEST, _TEST_SCENES = 60, 600  # scenes for validation at least, and for testing
 
 
 def run_demo(output: Path, *, seed: int = 0, scenes: int = 4000, console: Console) -> Report:
@@ -36,7 +38,13 @@ def run_demo(output: Path, *, seed: int = 0, scenes: int = 4000, console: Consol
     _say(console, 1, f"a world of scenes, seen by six sensors (seed {seed})")
     with track(console, "scenes", scenes) as progress:
         table = make_playground(
-            output / "scenes", seed=seed, train=scenes, validation=max(32, scenes // 10), test=600, progress=progress
+            output / "scenes",
+            seed=seed,
+            train=scenes,
+            validation=max(_FEWEST, scenes // 10),
+            test=_TEST_SCENES,
+            workers=os.cpu_count() or 1,
+            progress=progress,
         )
     config = demo_config(table, output, seed=seed)
     _say(console, 2, "towers for audio, depth, thermal and IMU, trained against the frozen hub's images only")

@@ -4,7 +4,6 @@ Called by the demo and by tests; what it writes is an ordinary table to the rest
 """
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -33,7 +32,7 @@ def make_playground(
     train: int = 4000,
     validation: int = 400,
     test: int = 600,
-    workers: int | None = None,
+    workers: int = 1,
     progress: Progress | None = None,
 ) -> Path:
     """Write a world of scenes, or find the same one already written.
@@ -46,7 +45,7 @@ def make_playground(
         train: number of training scenes.
         validation: number of scenes to choose checkpoints by.
         test: number of test scenes, of combinations of latents that no other split has.
-        workers: processes; None for one per core, 1 for none beside this one.
+        workers: processes; more than 1 needs the caller's script to be importable (`if __name__ == "__main__"`).
         progress: called with (scenes done, scenes in all).
 
     Returns:
@@ -65,7 +64,7 @@ def make_playground(
         for sensor in SUFFIXES:
             (partial / sensor).mkdir()
         files = []
-        for part in _write_all(partial, [scene for _, scene in rows], seed, workers or os.cpu_count() or 1):
+        for part in _write_all(partial, [scene for _, scene in rows], seed, workers):
             files += part
             if progress is not None:
                 progress(len(files), len(rows))
