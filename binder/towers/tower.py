@@ -60,7 +60,7 @@ def build_tower(
     """
     # configs and checkpoints know lists, networks take tuples
     options = {key: tuple(value) if isinstance(value, list) else value for key, value in (encoder or {}).items()}
-    name = options.pop("name", "default")
+    name = str(options.pop("name", "default"))
     factory = spec.encoder if name == "default" else load_object(name)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
