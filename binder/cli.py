@@ -74,6 +74,9 @@ def evaluate(
     relevance: Annotated[
         str, typer.Option(help="with --table: id, label, or a YAML mapping modality: [columns]")
     ] = "id",
+    group: Annotated[str | None, typer.Option(help="with --table: column of recordings, people or places")] = None,
+    label: Annotated[str | None, typer.Option(help="with --table: column of labels")] = None,
+    skip: Annotated[bool, typer.Option("--skip", help="with --table: leave bad samples out and list them")] = False,
     output: Annotated[Path | None, typer.Option(help="report folder; default: PATH/report")] = None,
     device: Device = "cpu",
 ) -> None:
@@ -85,7 +88,16 @@ def evaluate(
         report = evaluate_run(path, split=split, output=target, device=device, console=console)
     else:
         report = evaluate_space_on(
-            path, table, split=split, relevance=relevance, output=target, device=device, console=console
+            path,
+            table,
+            split=split,
+            relevance=relevance,
+            output=target,
+            group=group,
+            label=label,
+            on_error="skip" if skip else "raise",
+            device=device,
+            console=console,
         )
     report.render(console)
     console.print(f"saved in {target}", highlight=False)

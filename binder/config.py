@@ -7,13 +7,12 @@ stores beside its results. Defaults live here and nowhere else.
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from binder.errors import ConfigError
-from binder.storage import hash_json
 
 
 class _Section(BaseModel):
@@ -130,7 +129,8 @@ class LossConfig(_Section):
         temperature: initial (or fixed) softmax temperature; .07 as in CLIP.
         learn_temperature: train it, clamped so that 1 / temperature <= 100.
         positives: which rows are positives of each other, not negatives: those with the same hub
-            item, say the same caption (`content`), or those and rows of the same label (`label`).
+            item, say the same caption (`content`), or those and rows of the same label
+            (`label`; without a label column in the table it is the same as `content`).
     """
 
     temperature: float = Field(default=0.07, ge=0.01, le=10)
@@ -151,7 +151,7 @@ class TowerConfig(_Section):
         loss: overrides of the run's `loss` section.
     """
 
-    hub_modality: str | tuple[str, ...]
+    hub_modality: str | Annotated[tuple[str, ...], Field(min_length=1)]
     spec: str | None = None
     modality: dict[str, Any] = {}
     encoder: dict[str, Any] = {}
@@ -194,10 +194,15 @@ class RunConfig(_Section):
     evaluate: EvaluateConfig = EvaluateConfig()
 
     @model_validator(mode="after")
-    def _overrides_fit(self) -> "RunConfig":
+    def _fits_together(self) -> "RunConfig":
         for name in self.towers:
-            self.train_for(name)
-            self.loss_for(name)
+            try:
+                self.train_for(name)
+                self.loss_for(name)
+            except ValidationError as error:
+                raise ValueError(f"towers.{name}: {_faults(error)}") from None
+        if self.hub.mode == "live" and self.data.on_error == "skip":
+            raise ValueError("hub.mode live can't skip bad hub samples: use hub.mode cache or data.on_error raise")
         return self
 
     def train_for(self, tower: str) -> TrainConfig:
@@ -208,10 +213,12 @@ class RunConfig(_Section):
         """The `loss` section with one tower's overrides."""
         return LossConfig.model_validate({**self.loss.model_dump(), **self.towers[tower].loss})
 
-    @property
-    def fingerprint(self) -> str:
-        """Changes with every setting except where the results are written."""
-        return hash_json({key: value for key, value in self.to_json().items() if key != "output"})
+    def resolved(self) -> "RunConfig":
+        """The same run with absolute local paths, so that it can be evaluated from any folder."""
+        table = Path(self.data.table)
+        data = self.data.model_copy(update={"table": str(table.resolve())}) if table.exists() else self.data
+        hub = self.hub.model_copy(update={"cache": self.hub.cache.resolve()})
+        return self.model_copy(update={"data": data, "hub": hub})
 
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
@@ -253,12 +260,16 @@ def parse_config(content: dict[str, Any], *, origin: str = "configuration") -> R
     try:
         return RunConfig.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(
-            f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})" for fault in error.errors()
-        )
+        faults = _faults(error)
         raise ConfigError.explain(
             f"{origin} cannot be run", got=faults, fix="see binder/config.py for every key and its default"
         ) from None
+
+
+def _faults(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})" for fault in error.errors()
+    )
 
 
 def _apply(content: dict[str, Any], override: str) -> None:
@@ -276,4 +287,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
             raise ConfigError.explain(
                 "override goes through a value", got=override, expected=f"{parent} to be a section"
             )
-    section[last] = yaml.safe_load(text)
+    try:
+        section[last] = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError.explain("override with a value that is not YAML", got=override, expected=str(error)) from None

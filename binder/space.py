@@ -180,6 +180,8 @@ class Space:
 
     def _encode_one(self, modality: str, sources: Sequence[Source], batch_size: int) -> np.ndarray:
         spec = self.spec(modality)
+        if batch_size < 1:
+            raise BinderError.explain("not a batch size", got=batch_size, expected="1 or more")
         parts = [np.zeros((0, self.dim), np.float32)]
         for start in range(0, len(sources), batch_size):
             samples = [

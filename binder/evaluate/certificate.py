@@ -107,6 +107,8 @@ class Training:
             leaks, prototypes = _leaks(tower, (query, gallery), rows, by_id=by_id)
             reasons += leaks
             notes += prototypes
+        if not rows.has_groups:
+            notes.append("groups not compared: the evaluated table names none, so a shared recording would go unseen")
         status: Status = "tainted" if reasons else pair
         return Certificate(status=status, pair=pair, reasons=tuple(reasons), notes=tuple(dict.fromkeys(notes)))
 

@@ -80,12 +80,14 @@ class Rows:
     Attributes:
         ids: of every row.
         groups: of every row; the id where the table has no groups.
+        has_groups: whether the table names groups; without them leaks of a group can't be seen.
         attributes: further columns (label, latents, ...), one value per row; None where unknown.
     """
 
     ids: list[str]
     groups: list[str]
     attributes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    has_groups: bool = True
 
     def __post_init__(self) -> None:
         for name, values in (("groups", self.groups), *self.attributes.items()):

@@ -23,6 +23,7 @@ MARKS = {
     "hub-native": ("H", "blue"),
     "tainted": ("!", "bold red"),
 }
+_WIDE = 98  # columns that the tables of cells and controls need
 _COLUMNS = 6  # galleries side by side in 100 columns
 _MEMBERS = 4  # cells named per remark; report.json has them all
 _METRICS = {
@@ -39,7 +40,12 @@ def render_report(report: "Report", console: Console) -> None:
         console.print(Text(f"An answer agrees with its query on {_in_words(rule)}", style="dim"))
         _print_matrix(cells, console)
         console.print(_headline_table(report, rule["name"]))
-        _print_cells(cells, console)
+        if console.width >= _WIDE:
+            _print_cells(cells, console)
+        else:
+            console.print(
+                Text(f"A terminal {_WIDE} columns wide shows every metric and control; report.json has them.\n")
+            )
     _print_legend(report, console)
 
 

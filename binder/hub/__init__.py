@@ -4,6 +4,7 @@
 `binder.hubs`). To add an adapter: subclass `FrozenHub` in a module of its own and register it.
 """
 
+import inspect
 from typing import Any
 
 from binder.errors import HubError
@@ -27,4 +28,11 @@ def open_hub(name: str, **options: Any) -> Hub:
             got=repr(name),
             expected="SCHEME:MODEL, e.g. open_clip:ViT-B-32/laion2b_s34b_b79k",
         )
-    return hub_adapter(scheme)(model, **options)
+    adapter = hub_adapter(scheme)
+    try:
+        inspect.signature(adapter).bind(model, **options)
+    except TypeError as error:
+        raise HubError.explain(
+            f"hub {name} refuses its options", got=f"{options} ({error})", fix="see hub.options"
+        ) from None
+    return adapter(model, **options)

@@ -11,7 +11,7 @@ import yaml
 from rich.console import Console
 
 from binder.config import load_config
-from binder.data import ModalityDataset, PairTable, Skip, SkipReport
+from binder.data import ModalityDataset, OnError, PairTable, Skip, SkipReport
 from binder.errors import ConfigError
 from binder.evaluate import EncodedModality, Report, Rows, evaluate_space
 from binder.hub.cache import build_hub_cache
@@ -65,7 +65,7 @@ def evaluate(
         encoded = {name: encoder.encode(name, table, train_table) for name in names}
     report = evaluate_space(
         encoded,
-        Rows(ids=table.ids, groups=table.groups, attributes=_attributes(table)),
+        Rows(ids=table.ids, groups=table.groups, attributes=_attributes(table), has_groups=table.has_groups),
         relevance=relevance,
         ledgers={name: checkpoint.ledger for name, checkpoint in space.towers.items()},
         hub_fingerprint=space.hub.fingerprint,
@@ -126,6 +126,9 @@ def evaluate_space_on(
     split: str | None,
     relevance: str,
     output: Path,
+    group: str | None = None,
+    label: str | None = None,
+    on_error: OnError = "raise",
     device: str = "cpu",
     console: Console | None = None,
 ) -> Report:
@@ -137,15 +140,26 @@ def evaluate_space_on(
         split: value of the table's `split` column; all rows if None.
         relevance: `id`, `label`, or YAML such as `{audio: [object], depth: [object, size]}`.
         output: where the report is saved.
+        group: column of groups; `group` by default, where there is one.
+        label: column of labels; `label` by default, where there is one.
+        on_error: `skip` leaves bad samples out and lists them.
         device: where to encode.
         console: where progress is drawn.
+
+    Raises:
+        ConfigError: a relevance that is not YAML.
     """
+    try:
+        rule = yaml.safe_load(relevance)
+    except yaml.YAMLError as error:
+        raise ConfigError.explain("relevance is not YAML", got=relevance, expected=str(error)) from None
     space = Space.load(folder, device=device)
-    rows = PairTable.open(table, specs={name: checkpoint.spec for name, checkpoint in space.towers.items()})
+    specs = {name: checkpoint.spec for name, checkpoint in space.towers.items()}
+    rows = PairTable.open(table, group=group, label=label, specs=specs)
     splits = {} if split is None else rows.splits()
     chosen = rows if split is None else require_split(splits, split)
     report = evaluate(
-        space, chosen, relevance=yaml.safe_load(relevance), train_table=splits.get("train"), console=console
+        space, chosen, relevance=rule, train_table=splits.get("train"), on_error=on_error, console=console
     )
     report.save(output)
     return report

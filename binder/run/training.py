@@ -16,9 +16,11 @@ from binder.run.anchors import Anchors
 from binder.run.progress import track
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
-from binder.storage import hash_json, is_complete, write_json
+from binder.storage import hash_json, is_complete, read_json, write_json
 from binder.towers import Ledger, Tower, TowerCheckpoint, build_tower, encode_samples, load_tower, save_tower
 from binder.train import Outcome, Side, TowerTrainer, start_engine
+
+_SKIPS = "skips.json"
 
 
 def train(
@@ -47,7 +49,7 @@ def train(
     """
     if not isinstance(config, RunConfig):
         config = load_config(config, overrides)
-    run = _Run(config, space=space, console=console)
+    run = _Run(config.resolved(), space=space, console=console)
     run.prepare(resume=resume)
     checkpoints = {name: run.train_tower(name, resume=resume) for name in config.towers}
     return run.finish(checkpoints)
@@ -72,10 +74,19 @@ class _Run:
         """Refuse what can't work, write the configuration, fit the hub's transform."""
         anchors = sorted({anchor for tower in self.config.towers.values() for anchor in tower.hub_modalities})
         self.anchors.check(anchors, self.train)
+        native = [name for name in self.config.towers if name in self.anchors.raw.native]
+        if native:
+            raise TrainingError.explain(
+                f"{self.anchors.raw.name} embeds {native[0]!r} itself",
+                got=f"towers.{native[0]}",
+                fix="remove that tower",
+            )
         if self.engine.is_main_process:
             _check_output(self.config, resume=resume)
             self.config.save(self.config.output / "config.yaml")
         self.engine.wait_for_everyone()
+        if resume and (self.config.output / _SKIPS).exists():
+            self.skips.extend(Skip(**skip) for skip in read_json(self.config.output / _SKIPS))
         self.anchors.fit_transform(anchors, self.train)
 
     def train_tower(self, name: str, *, resume: bool) -> TowerCheckpoint:
@@ -108,6 +119,7 @@ class _Run:
         self.anchors.hub.check_frozen()
         checkpoint = self._checkpoint(name, outcome, sides)
         if trainer.accelerator.is_main_process:
+            self._save_skips()  # before the tower: a resumed run won't read its samples again
             save_tower(checkpoint, folder / "tower")
         trainer.accelerator.wait_for_everyone()
         return checkpoint
@@ -132,11 +144,14 @@ class _Run:
         )
         if self.engine.is_main_process:
             space.save(self.config.output / "space")
-            self.skips.extend(self.anchors.skips)
-            write_json(self.config.output / "skips.json", self.skips.to_json())
+            self._save_skips()
             if self.console is not None and len(self.skips):
                 self.console.print(self.skips.render(), style="yellow", markup=False)
         return space
+
+    def _save_skips(self) -> None:
+        self.skips.extend(self.anchors.skips)
+        write_json(self.config.output / _SKIPS, self.skips.to_json())
 
     def _side(self, name: str, table: PairTable) -> Side:
         data, anchors = self.config.data, self.config.towers[name].hub_modalities
@@ -215,7 +230,7 @@ class _Run:
                 "seed": config.seed,
                 "modality": self.specs[name].fingerprint,
                 "hub": self.anchors.hub.fingerprint,
-                "ids": [self.train.ids, self.validation.ids if self.validation is not None else None],
+                "tables": [side.fingerprint for side in (self.train, self.validation) if side is not None],
             }
         )
 

@@ -92,7 +92,7 @@ def load_tower(folder: Path) -> TowerCheckpoint:
         RegistryError: the modality's package is not installed.
     """
     folder = Path(folder)
-    read_manifest(folder, KIND)
+    read_manifest(folder, KIND, verify=True)  # weights and ledger are what certificates rest on
     facts = read_json(folder / "tower.json")
     spec = _load_spec(facts["modality"])
     tower = build_tower(spec, facts["dim"], encoder=facts["encoder"], head=facts["head"], seed=facts["seed"])

@@ -67,10 +67,6 @@ class Journal:
         self._write("validation", step, epoch, scores)
         self._numbers |= {"hit@1": scores["hit@1"]}
 
-    def note(self, step: int, epoch: int, text: str) -> None:
-        """Record something that is not a number (resumed, stopped early, a skipped sample)."""
-        self._lines.write(json.dumps({"event": "note", "step": step, "epoch": epoch, "text": text}) + "\n")
-
     def _write(self, event: str, step: int, epoch: int, numbers: Mapping[str, float]) -> None:
         self._lines.write(json.dumps({"event": event, "step": step, "epoch": epoch, **numbers}) + "\n")
         for name, value in numbers.items():

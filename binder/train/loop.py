@@ -137,6 +137,9 @@ class TowerTrainer:
         self.wrapped.train()
         clock = time.perf_counter()
         for rows, batch in self._load(self.progress.epoch, self.progress.batch):
+            if batch is None:  # every sample of it was skipped
+                self.progress.batch += 1
+                continue
             for group in self.stepper.param_groups:
                 group["lr"] = learning_rate(self.progress.step, self.num_steps, self.config)
             loss = self._step(rows, batch)
@@ -234,8 +237,7 @@ class TowerTrainer:
         )
         for rows, batch, skips in loader:
             self.skips.extend(skips)
-            if batch is not None:
-                yield rows, batch
+            yield rows, batch
 
     def _journal(self, title: str) -> Journal:
         main = self.accelerator.is_main_process

@@ -24,6 +24,8 @@ def augment_depth(
     if num_frames > 1:
         path = time_path(num_frames, crop=time_crop, warp=time_warp, generator=generator)
         tensor = tensor.index_select(1, path.round().long())
+    if not any((shift, scale_jitter, tilt, distance_jitter, drop)):
+        return tensor.clone()
     places, inside = _moved_pixels(size, shift, scale_jitter, generator)
     inside = inside & _kept_pixels(size, drop, generator)
     moved = tensor.flatten(2).index_select(2, places).view(tensor.shape) * inside
