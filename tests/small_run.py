@@ -11,7 +11,7 @@ def small_run(
 ) -> Any:
     """The demo's configuration with few towers and epochs; `sections` are merged over it."""
     content = demo_config(scenes, output, seed=0).to_json()
-    content["towers"] = {name: tower for name, tower in content["towers"].items() if name in towers}
+    content["towers"] = {name: {**tower, "train": {}} for name, tower in content["towers"].items() if name in towers}
     content["train"] |= {"epochs": 2, "batch_size": 32, "average": None}
     content["hub"]["cache"] = str(scenes.parent / "hub_cache")
     for name, section in sections.items():
