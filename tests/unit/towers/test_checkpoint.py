@@ -11,6 +11,7 @@ from toys import Toy, ToyEncoder
 
 from binder.errors import ArtifactError, RegistryError
 from binder.registry import register_modality
+from binder.storage import hash_file
 from binder.towers import Ledger, Tower, TowerCheckpoint, build_tower, load_tower, save_tower
 
 register_modality(Toy)
@@ -98,9 +99,19 @@ def test_weights_that_do_not_fit_are_refused_by_name(tmp_path: Path) -> None:
     weights["head.extra.weight"] = weights.pop("head.2.bias")
     save_file(weights, path)
     manifest = json.loads((tmp_path / "tower" / "manifest.json").read_text())
-    manifest["files"]["tower.safetensors"]["bytes"] = path.stat().st_size
+    manifest["files"]["tower.safetensors"] = {"bytes": path.stat().st_size, "hash": hash_file(path)}
     (tmp_path / "tower" / "manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(ArtifactError, match=r"head\.2\.bias absent"):
+        load_tower(tmp_path / "tower")
+
+
+def test_a_flipped_byte_is_refused(tmp_path: Path) -> None:
+    save_tower(_checkpoint(), tmp_path / "tower")
+    path = tmp_path / "tower" / "tower.safetensors"
+    content = bytearray(path.read_bytes())
+    content[-3] ^= 0xFF
+    path.write_bytes(bytes(content))
+    with pytest.raises(ArtifactError, match="missing or changed"):
         load_tower(tmp_path / "tower")
 
 
