@@ -1,0 +1,76 @@
+"""Sections `hub` and `data`: what is embedded, and from which table. Floor: config."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from binder.config.base import Section
+
+
+class HubConfig(Section):
+    """Which frozen embedder defines the space.
+
+    Attributes:
+        name: SCHEME:MODEL, e.g. `open_clip:ViT-B-32/laion2b_s34b_b79k`.
+        options: passed to the adapter.
+        transform: fitted on training hub vectors, applied to every hub vector.
+        mode: `cache` embeds the table once; `live` runs the hub in every step.
+        cache: folder that holds hub caches of any run; they are keyed by content.
+    """
+
+    name: str
+    options: dict[str, Any] = Field(default_factory=dict)
+    transform: Literal["none", "centre", "whiten"] = "none"
+    mode: Literal["cache", "live"] = "cache"
+    cache: Path = Path("runs/hub_cache")
+
+
+class SplitConfig(Section):
+    """How rows are divided; exactly one of the three ways.
+
+    Attributes:
+        column: a column that names each row's split.
+        fractions: split name -> share of rows; groups stay whole; seeded by the run's seed.
+        by: column whose `values` decide, e.g. subject.
+        values: split name -> values of `by`.
+    """
+
+    column: str | None = None
+    fractions: dict[str, float] | None = None
+    by: str | None = None
+    values: dict[str, list[str | int]] | None = None
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "SplitConfig":
+        ways = [self.column is not None, self.fractions is not None, self.by is not None and self.values is not None]
+        if sum(ways) != 1 or (self.by is None) != (self.values is None):
+            raise ValueError("give exactly one of: column; fractions; by together with values")
+        return self
+
+
+class DataConfig(Section):
+    """The pair table and how its cells become samples.
+
+    Attributes:
+        table: path or hub id of a pair table.
+        columns: modality -> column; by default every column named like a registered modality.
+        id: column of row ids; row numbers if the table has no such column.
+        group: column of what must not straddle splits (recording, subject, scene).
+        label: column of class labels.
+        split: how rows are divided. Rows of `train` are learned from; where there is a `validation`, it
+            chooses the epoch, else the last one is kept; other names are for testing.
+        on_error: `raise` stops at the first bad sample; `skip` leaves it out and reports it.
+        keep_in_memory: keep transformed samples, so that each file is read once.
+        licence: of the data; stored in the ledger.
+    """
+
+    table: str
+    columns: dict[str, str] | None = None
+    id: str | None = None
+    group: str | None = None
+    label: str | None = None
+    split: SplitConfig = SplitConfig(column="split")
+    on_error: Literal["raise", "skip"] = "raise"
+    keep_in_memory: bool = True
+    licence: str | None = None

@@ -1,0 +1,77 @@
+"""A whole run: its sections put together and checked against each other. Floor: config."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from binder.config.base import Section, faults
+from binder.config.data import DataConfig, HubConfig
+from binder.config.loss import LossConfig
+from binder.config.training import TowerConfig, TrainConfig
+
+
+class EvaluateConfig(Section):
+    """What `binder eval` reports when it is given nothing else.
+
+    Attributes:
+        split: the rows to test on.
+        relevance: `id`, `label`, or modality -> columns it can see; several rules in a list.
+        bootstrap: resamples for the intervals.
+        modalities: which columns to evaluate; all that the space can embed if None.
+    """
+
+    split: str = "test"
+    relevance: str | dict[str, list[str]] | list[str | dict[str, list[str]]] = "id"
+    bootstrap: int = Field(default=1000, ge=100)
+    modalities: list[str] | None = None
+
+
+class RunConfig(Section):
+    """One complete run: a hub, a table, towers to train, and how to test them."""
+
+    name: str
+    output: Path
+    seed: int = 0
+    hub: HubConfig
+    data: DataConfig
+    towers: dict[str, TowerConfig] = Field(min_length=1)
+    train: TrainConfig = TrainConfig()
+    loss: LossConfig = LossConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "RunConfig":
+        for name in self.towers:
+            try:
+                self.train_for(name)
+                self.loss_for(name)
+            except ValidationError as error:
+                raise ValueError(f"towers.{name}: {faults(error)}") from None
+        if self.hub.mode == "live" and self.data.on_error == "skip":
+            raise ValueError("hub.mode live can't skip bad hub samples: use hub.mode cache or data.on_error raise")
+        return self
+
+    def train_for(self, tower: str) -> TrainConfig:
+        """The `train` section with one tower's overrides."""
+        return TrainConfig.model_validate({**self.train.model_dump(), **self.towers[tower].train})
+
+    def loss_for(self, tower: str) -> LossConfig:
+        """The `loss` section with one tower's overrides."""
+        return LossConfig.model_validate({**self.loss.model_dump(), **self.towers[tower].loss})
+
+    def resolved(self) -> "RunConfig":
+        """The same run with absolute local paths, so that it can be evaluated from any folder."""
+        table = Path(self.data.table)
+        data = self.data.model_copy(update={"table": str(table.resolve())}) if table.exists() else self.data
+        hub = self.hub.model_copy(update={"cache": self.hub.cache.resolve()})
+        return self.model_copy(update={"data": data, "hub": hub})
+
+    def to_json(self) -> dict[str, Any]:
+        return self.model_dump(mode="json")
+
+    def save(self, path: Path) -> None:
+        """Write the resolved configuration as YAML; `binder train PATH` repeats the run."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(yaml.safe_dump(self.to_json(), sort_keys=False), encoding="utf-8")
