@@ -10,7 +10,7 @@ from rich.console import Console
 
 from binder.config import HubConfig, RunConfig
 from binder.data import OnError, PairTable, SkipReport
-from binder.errors import ConfigError
+from binder.errors import ConfigError, TrainingError
 from binder.hub import Hub, open_hub
 from binder.hub.cache import HubCache, build_hub_cache
 from binder.hub.targets import HubTargets, cached_targets, live_targets
@@ -18,6 +18,7 @@ from binder.hub.transform import TransformedHub, fit_hub_transform
 from binder.registry import create_modality
 from binder.run.progress import track
 from binder.run.tables import open_splits, tower_specs
+from binder.space import Space
 from binder.train import start_engine
 
 
@@ -104,3 +105,22 @@ def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[s
         for name, table in splits.items()
         for modality in native
     }
+
+
+def hub_of(config: RunConfig, space: Space | None) -> Hub:
+    """The hub of a run: that of `space`, where one is given and it is the configured one, else opened anew.
+
+    Raises:
+        TrainingError: the space has another hub or transform.
+    """
+    if space is None:
+        return open_hub(config.hub.name, **config.hub.options)
+    kind = space.hub.transform.kind if isinstance(space.hub, TransformedHub) else "none"
+    if (space.hub.name, kind) != (config.hub.name, config.hub.transform):
+        raise TrainingError.explain(
+            "the space has another hub than the configuration",
+            got=f"{space.hub.name}, transform {kind}",
+            expected=f"{config.hub.name}, transform {config.hub.transform}",
+            fix="set hub.name and hub.transform to the space's",
+        )
+    return space.hub

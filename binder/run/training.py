@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from rich.console import Console
 
 from binder.config import RunConfig, load_config
-from binder.data import ModalityDataset, PairTable, Skip, SkipReport
+from binder.data import PairTable, Skip, SkipReport
 from binder.errors import TrainingError
-from binder.hub import Hub, open_hub
-from binder.hub.transform import TransformedHub
-from binder.run.anchors import Anchors
-from binder.run.progress import track
+from binder.run.anchors import Anchors, hub_of
+from binder.run.ledgers import build_ledger
+from binder.run.sides import build_side
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
 from binder.storage import hash_json, is_complete, read_json, write_json
-from binder.towers import Ledger, Tower, TowerCheckpoint, build_tower, encode_samples, load_tower, save_tower
+from binder.towers import Tower, TowerCheckpoint, build_tower, encode_samples, load_tower, save_tower
 from binder.train import Outcome, Side, TowerTrainer, start_engine
 
 _SKIPS = "skips.json"
@@ -66,7 +64,7 @@ class _Run:
         self.train = require_split(self.splits, "train")
         self.validation = self.splits.get("validation")
         self.engine = start_engine(config.train.precision)
-        hub, on_error = _hub_of(config, space).to(self.engine.device), config.data.on_error
+        hub, on_error = hub_of(config, space).to(self.engine.device), config.data.on_error
         self.anchors = Anchors(hub, config.hub, on_error=on_error, engine=self.engine, console=console)
         self.skips = SkipReport()
 
@@ -99,9 +97,8 @@ class _Run:
         tower = build_tower(
             spec, self.anchors.hub.dim, encoder=tower_config.encoder, head=tower_config.head, seed=self.config.seed
         )
-        sides = {"train": self._side(name, self.train)}
-        if self.validation is not None:
-            sides["validation"] = self._side(name, self.validation)
+        tables = {"train": self.train, "validation": self.validation}
+        sides = {role: self._side(name, table) for role, table in tables.items() if table is not None}
         trainer = TowerTrainer(
             tower,
             train=sides["train"],
@@ -154,34 +151,14 @@ class _Run:
         write_json(self.config.output / _SKIPS, self.skips.to_json())
 
     def _side(self, name: str, table: PairTable) -> Side:
-        data, anchors = self.config.data, self.config.towers[name].hub_modalities
-        targets = self.anchors.targets(anchors, table)
-        samples = ModalityDataset(table, self.specs[name], on_error=data.on_error, cache=data.keep_in_memory)
-        rows = np.flatnonzero(table.present(name) & targets.present.any(axis=1))
-        if data.keep_in_memory:
-            rows = self._read_all(samples, rows, name)
-        keys = pair_keys(table, anchors, self.config.loss_for(name).positives)
-        return Side(table=table, samples=samples, targets=targets, keys=keys, rows=rows)
-
-    def _read_all(self, samples: ModalityDataset, rows: np.ndarray, name: str) -> np.ndarray:
-        """Read every sample once, before training; bad rows surface here and not an hour later."""
-        good = []
-        with track(self.console, f"reading {name}", len(rows)) as progress:
-            for done, row in enumerate(rows, start=1):
-                item = samples[int(row)]
-                if isinstance(item, Skip):
-                    self.skips.add(item)
-                else:
-                    good.append(row)
-                if progress is not None:
-                    progress(done, len(rows))
-        return np.array(good, dtype=np.int64)
+        spec = self.specs[name]
+        return build_side(self.config, spec, table, self.anchors, skips=self.skips, console=self.console)
 
     def _checkpoint(self, name: str, outcome: Outcome, sides: Mapping[str, Side]) -> TowerCheckpoint:
         tower_config, progress = self.config.towers[name], outcome.progress
         return TowerCheckpoint(
             tower=outcome.tower,
-            ledger=self._ledger(name, sides),
+            ledger=build_ledger(self.config, name, self.anchors.hub, sides),
             encoder=tower_config.encoder,
             head=tower_config.head,
             seed=self.config.seed,
@@ -195,28 +172,6 @@ class _Run:
                 "train": self.config.train_for(name).model_dump(mode="json"),
                 "loss": self.config.loss_for(name).model_dump(mode="json"),
             },
-        )
-
-    def _ledger(self, name: str, sides: Mapping[str, Side]) -> Ledger:
-        anchors = self.config.towers[name].hub_modalities
-        licences = (self.anchors.hub.licence, self.config.data.licence)
-        items: dict[str, list[str]] = {column: [] for column in ("role", "id", "group", "modality", "content")}
-        for role, side in sides.items():
-            for modality in (name, *anchors):
-                hashes = side.table.content_hashes(modality)
-                for row in side.rows:
-                    if hashes[row] is not None:
-                        values = (role, side.table.ids[row], side.table.groups[row], modality, hashes[row])
-                        for column, value in zip(items, values, strict=True):
-                            items[column].append(value)
-        return Ledger(
-            modality=name,
-            edges=tuple((name, anchor) for anchor in anchors),
-            hub=self.anchors.hub.name,
-            hub_fingerprint=self.anchors.hub.fingerprint,
-            table_fingerprints=tuple(side.table.fingerprint for side in sides.values()),
-            items={column: tuple(values) for column, values in items.items()},
-            licences=tuple(licence for licence in licences if licence is not None),
         )
 
     def _fingerprint(self, name: str) -> str:
@@ -235,43 +190,9 @@ class _Run:
         )
 
 
-def pair_keys(table: PairTable, anchors: Sequence[str], positives: Literal["content", "label"]) -> np.ndarray:
-    """Integers that say which rows belong together, int64 (row, anchor, rule); -1 where unknown.
-
-    Rule 0 is the hub item's content (equal hub vectors can't be told apart), rule 1 the label.
-
-    Args:
-        table: the rows.
-        anchors: hub modalities.
-        positives: `label` to use both rules, `content` for the first alone.
-    """
-    labels = _codes(table.labels if positives == "label" and table.labels is not None else [None] * len(table))
-    contents = [_codes(table.content_hashes(anchor)) for anchor in anchors]
-    return np.stack([np.stack([content, labels], axis=1) for content in contents], axis=1)
-
-
-def _codes(values: Sequence[str | None]) -> np.ndarray:
-    numbers = {value: number for number, value in enumerate(dict.fromkeys(values))}
-    return np.array([-1 if value is None else numbers[value] for value in values], dtype=np.int64)
-
-
 def _mean_vector(tower: Tower, side: Side) -> np.ndarray:
     """Mean of the tower's vectors over its training rows: what centring subtracts."""
     return encode_samples(tower, side.samples, rows=side.rows)[1].mean(axis=0)
-
-
-def _hub_of(config: RunConfig, space: Space | None) -> Hub:
-    if space is None:
-        return open_hub(config.hub.name, **config.hub.options)
-    kind = space.hub.transform.kind if isinstance(space.hub, TransformedHub) else "none"
-    if (space.hub.name, kind) != (config.hub.name, config.hub.transform):
-        raise TrainingError.explain(
-            "the space has another hub than the configuration",
-            got=f"{space.hub.name}, transform {kind}",
-            expected=f"{config.hub.name}, transform {config.hub.transform}",
-            fix="set hub.name and hub.transform to the space's",
-        )
-    return space.hub
 
 
 def _check_output(config: RunConfig, *, resume: bool) -> None:

@@ -15,7 +15,7 @@ from binder.errors import TrainingError
 from binder.hub.cache import build_hub_cache
 from binder.hub.targets import HubTargets, cached_targets, live_targets
 from binder.registry import create_modality
-from binder.run.training import pair_keys
+from binder.run.sides import pair_keys
 from binder.towers import build_tower
 from binder.train import Side, TowerTrainer, start_engine
 from binder.train.journal import read_journal
