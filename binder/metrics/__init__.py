@@ -1,7 +1,8 @@
 """Metrics as pure functions of matrices: similarity, relevance, values and groups. Floor: metrics.
 
 Called by the trainer's validation and by `binder.evaluate`; knows neither models nor tables.
-`ranking` scores, `chance` says what blind guessing would score, `bootstrap` says how sure we are.
+`ranking` scores, `chance` says what blind guessing would score, `bootstrap` says how sure we are,
+`shared` foresees from one tower whether others will find it.
 """
 
 from binder.metrics.bootstrap import (
@@ -23,10 +24,12 @@ from binder.metrics.ranking import (
     retrieval_scores,
     rows_per_block,
 )
+from binder.metrics.shared import SOUND, shared_score
 
 __all__ = [
     "CONFIDENCE",
     "CUTOFFS",
+    "SOUND",
     "Interval",
     "RankTable",
     "chance_metrics",
@@ -41,4 +44,5 @@ __all__ = [
     "rank_variants",
     "retrieval_scores",
     "rows_per_block",
+    "shared_score",
 ]
