@@ -16,7 +16,7 @@ import numpy as np
 
 from binder.errors import SampleError
 from binder.storage import hash_bytes, hash_json
-from binder.types import Batch, InputContract, Sample, Source
+from binder.types import Batch, InputContract, Sample, Source, View
 
 if TYPE_CHECKING:
     import torch
@@ -50,12 +50,38 @@ class ModalitySpec(ABC):
 
     @abstractmethod
     def transform(self, sample: Any) -> "torch.Tensor":  # Any: plug-ins narrow it to what their `read` returns
-        """Prepare one sample for the encoder: pure, deterministic, float32, of a fixed shape."""
+        """Prepare one sample for the encoder: pure, deterministic, float32.
+
+        Of a fixed shape, but for its length where the contract's length policy is `any`.
+        """
 
     def augment(self, tensor: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
         """Vary one transformed tensor in training: same shape, new tensor, all chance from `generator`."""
         del generator
         return tensor
+
+    @property
+    def viewable(self) -> bool:
+        """Whether samples are pictures, of which a part can be shown: a layout with height and width."""
+        return {"height", "width"} <= set(self.contract.layout.split())
+
+    def view(self, sample: Sample, view: View) -> Sample:
+        """The part of a sample that `view` shows; a sample that is no picture stays as it is."""
+        if not self.viewable or not isinstance(sample, np.ndarray):
+            return sample
+        axes = self.contract.layout.split()
+        return view.cut(sample, (axes.index("height"), axes.index("width")))
+
+    def length_of(self, source: Source) -> int | None:
+        """How long the sample in `source` is, in any one unit, without decoding it; None where that can't be said.
+
+        Only for batches of similar lengths, so a rough number will do.
+
+        Raises:
+            SampleError: the source cannot be opened.
+        """
+        del source
+        return None
 
     def collate(self, tensors: "list[torch.Tensor]") -> Batch:
         """Put transformed tensors into what the encoder takes; the default stacks them."""

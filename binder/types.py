@@ -26,6 +26,40 @@ Pair = tuple[str, str]  # (query, gallery) or (modality, hub modality), in that 
 
 
 @dataclass(frozen=True, kw_only=True)
+class View:
+    """A part of a picture, in shares of its sides, so that aligned pictures of any size can be cut alike.
+
+    Attributes:
+        top: upper edge, 0 to 1.
+        left: left edge, 0 to 1.
+        side: height and width, as a share of the picture's own; top + side <= 1, left + side <= 1.
+        mirrored: flipped left to right.
+    """
+
+    top: float
+    left: float
+    side: float
+    mirrored: bool
+
+    @classmethod
+    def draw(cls, chance: np.random.Generator, *, smallest: float, mirror: bool) -> "View":
+        """A random view whose side is at least `smallest`; every second one mirrored where `mirror` is set."""
+        side = float(chance.uniform(smallest, 1))
+        top, left = (float(place) for place in chance.uniform(0, 1 - side, 2))
+        return cls(top=top, left=left, side=side, mirrored=bool(chance.integers(2)) and mirror)
+
+    def cut(self, picture: np.ndarray, axes: tuple[int, int]) -> np.ndarray:
+        """The part of `picture` that this view shows; `axes` are those of height and width."""
+        cuts = [slice(None)] * picture.ndim
+        for axis, start in zip(axes, (self.top, self.left), strict=True):
+            size = max(1, round(self.side * picture.shape[axis]))
+            first = min(round(start * picture.shape[axis]), picture.shape[axis] - size)
+            cuts[axis] = slice(first, first + size)
+        part = picture[tuple(cuts)]
+        return np.ascontiguousarray(np.flip(part, axes[1]) if self.mirrored else part)
+
+
+@dataclass(frozen=True, kw_only=True)
 class LengthPolicy:
     """What happens to a sample whose length along its time or frame axis is not the encoder's.
 

@@ -17,6 +17,11 @@ class HubConfig(Section):
         transform: fitted on training hub vectors, applied to every hub vector.
         mode: `cache` embeds the table once; `live` runs the hub in every step.
         cache: folder that holds hub caches of any run; they are keyed by content.
+        views: training sees this many random parts of each picture beside the whole, cut alike on both sides;
+            0 for whole pictures only. `cache` embeds them all once; `live` draws a new part every time
+            where this is above 0.
+        smallest_view: smallest side of such a part, as a share of the picture's.
+        mirror_views: flip every second part left to right; off, because captions may say left and right.
     """
 
     name: str
@@ -24,6 +29,9 @@ class HubConfig(Section):
     transform: Literal["none", "centre", "whiten"] = "none"
     mode: Literal["cache", "live"] = "cache"
     cache: Path = Path("runs/hub_cache")
+    views: int = Field(default=0, ge=0)
+    smallest_view: float = Field(default=0.5, gt=0, le=1)
+    mirror_views: bool = False
 
 
 class SplitConfig(Section):

@@ -4,9 +4,11 @@
 """
 
 from binder.data.dataset import ModalityDataset, collate_samples
+from binder.data.lengths import sample_lengths
 from binder.data.reading import OnError, Skip, SkipReport, read_sample, read_tensor
 from binder.data.splits import Leak, audit_leaks, split_by_group, split_by_values
 from binder.data.table import PairTable
+from binder.data.views import ViewedSpec, ViewRule, Views
 
 __all__ = [
     "Leak",
@@ -15,10 +17,14 @@ __all__ = [
     "PairTable",
     "Skip",
     "SkipReport",
+    "ViewRule",
+    "ViewedSpec",
+    "Views",
     "audit_leaks",
     "collate_samples",
     "read_sample",
     "read_tensor",
+    "sample_lengths",
     "split_by_group",
     "split_by_values",
 ]

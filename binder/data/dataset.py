@@ -10,7 +10,7 @@ from binder.data.reading import OnError, Skip, named, transform_row
 from binder.data.table import PairTable
 from binder.errors import SampleError
 from binder.modality import ModalitySpec
-from binder.types import Batch
+from binder.types import Batch, View
 
 Item = tuple[int, Tensor]
 
@@ -40,16 +40,27 @@ class ModalityDataset(Dataset[Item | Skip]):
         return len(self.table)
 
     def __getitem__(self, index: int) -> Item | Skip:
-        found = self._kept.get(index) if self._kept is not None else None
+        found = self.kept(index)
         if found is None:
             found = self._read(index)
             if self._kept is not None:
                 self._kept[index] = found
         return found if isinstance(found, Skip) else (index, found)
 
-    def _read(self, index: int) -> Tensor | Skip:
+    def viewed(self, index: int, view: View | None) -> Item | Skip:
+        """Item `index` as `view` shows it, read anew each time; the item itself where there is nothing to view."""
+        if view is None or not self.spec.viewable:
+            return self[index]
+        found = self._read(index, view)
+        return found if isinstance(found, Skip) else (index, found)
+
+    def kept(self, index: int) -> Tensor | Skip | None:
+        """What is in memory for item `index`; None where nothing is."""
+        return None if self._kept is None else self._kept.get(index)
+
+    def _read(self, index: int, view: View | None = None) -> Tensor | Skip:
         try:
-            return transform_row(self.table, index, self.spec)
+            return transform_row(self.table, index, self.spec, view)
         except SampleError as error:
             if self.on_error == "raise":
                 raise named(error, self.table.ids[index], self.spec.name) from error

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from binder.data.table import PairTable
 from binder.errors import SampleError
 from binder.modality import ModalitySpec
-from binder.types import Sample
+from binder.types import Sample, View
 
 if TYPE_CHECKING:
     import torch
@@ -114,9 +114,11 @@ def load_row(table: PairTable, index: int, spec: ModalitySpec) -> Sample:
     return _decode(lambda: spec.load(source), source)
 
 
-def transform_row(table: PairTable, index: int, spec: ModalitySpec) -> "torch.Tensor":
-    """`read_tensor` without the row's name in the error."""
+def transform_row(table: PairTable, index: int, spec: ModalitySpec, view: View | None = None) -> "torch.Tensor":
+    """`read_tensor` without the row's name in the error; with `view`, of that part of the sample."""
     sample = load_row(table, index, spec)
+    if view is not None:
+        sample = spec.view(sample, view)
     return _decode(lambda: spec.transform(sample), None)
 
 

@@ -29,7 +29,8 @@ def transform_depth(
     if reach_m is None:
         nearness = (far_m - metres) / (far_m - near_m)
     else:
-        middle = float(np.median(sample[sample > 0]))
+        seen = sample[sample > 0]
+        middle = float(np.median(seen)) if seen.size else 0.0  # a view can show nothing but holes
         nearness = ((middle - metres) / reach_m).clamp(-CLAMP, CLAMP)
     return torch.stack([torch.where(known, nearness, 0.0), known.float()])
 

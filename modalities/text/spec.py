@@ -39,6 +39,9 @@ class Text(ModalitySpec):
     def read(self, source: Source) -> str:
         return read.read_text(source, max_bytes=self.max_bytes)
 
+    def length_of(self, source: Source) -> int | None:
+        return len(source.encode("utf-8")) if isinstance(source, str) else None
+
     def transform(self, sample: str) -> Tensor:
         return transform.to_ids(sample)
 
