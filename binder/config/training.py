@@ -20,7 +20,8 @@ class TrainConfig(Section):
         average: decay per step of an exponential average of the weights, which is then what is
             validated and saved; None to use the weights themselves.
         precision: `no` is float32.
-        monitor: validation score, larger is better, that picks the checkpoint.
+        monitor: validation score, larger is better, that picks the checkpoint; `shared` foresees emergent
+            retrieval (docs/shared_space.md), the others measure retrieval from and to the hub.
         patience: epochs without a better score before stopping; None never stops.
         validate_every: epochs between validations.
         save_every: steps between resumable states; None saves at epoch ends only.
@@ -39,7 +40,7 @@ class TrainConfig(Section):
     clip_norm: float | None = Field(default=1.0, gt=0)
     average: float | None = Field(default=None, gt=0, lt=1)
     precision: Literal["no", "bf16", "fp16"] = "no"
-    monitor: Literal["mAP", "MRR", "hit@1", "hit@5", "hit@10"] = "mAP"
+    monitor: Literal["mAP", "MRR", "hit@1", "hit@5", "hit@10", "shared"] = "mAP"
     patience: int | None = Field(default=None, ge=1)
     validate_every: int = Field(default=1, ge=1)
     save_every: int | None = Field(default=None, ge=1)

@@ -1,15 +1,20 @@
-"""Retrieval on validation pairs while a tower trains. Floor: train; called by the loop.
+"""Retrieval on validation pairs while a tower trains, and a forecast of what emerges. Floor: train; called by the loop.
 
 Scores hub pairs only, the pairs that training is allowed to know; emergent pairs are for the
-evaluator. Both directions are scored and averaged, equal hub items counted once.
+evaluator. Both directions are scored and averaged, equal hub items counted once. `shared` is not
+retrieval: it foresees from the same vectors whether other towers will find them (`shared_score`).
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 
 from binder.data import ModalityDataset
 from binder.hub.targets import HubTargets
-from binder.metrics import retrieval_scores
+from binder.metrics import SOUND, retrieval_scores, shared_score
 from binder.towers import Tower, encode_samples
+
+_READS_THE_HUB = 0.5  # hit@1: most queries; below it, the retrieval scores themselves say what is wrong
 
 
 def validate(
@@ -34,7 +39,8 @@ def validate(
         workers: processes that read.
 
     Returns:
-        Score name -> value; hit@5 and hit@10 only where every gallery is that large.
+        Score name -> value; hit@5 and hit@10 only where every gallery is that large, `shared` only
+        where there are two hub items to confuse.
     """
     rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers)
     scores = [
@@ -49,6 +55,24 @@ def validate(
     }
 
 
+def unshared_warning(name: str, scores: Mapping[str, float], temperature: float) -> str | None:
+    """What to tell the user of a tower that most queries find in the hub and no other tower is likely to; else None.
+
+    Args:
+        name: of the tower.
+        scores: its validation scores, see `validate`; without validation there is nothing to tell.
+        temperature: it was trained with.
+    """
+    if "shared" not in scores or scores["shared"] >= SOUND or scores["hit@1"] < _READS_THE_HUB:
+        return None
+    return (
+        f"{name} reads the hub well (hit@1 {scores['hit@1']:.2f}), but the hub determines little of its vectors "
+        f"(shared {scores['shared']:.2f}, sound above {SOUND}): expect retrieval between {name} and other towers to "
+        f"fall behind. Raise loss.temperature (it was {temperature:.3g}) until shared is sound, or set "
+        "train.monitor=shared to keep the best epoch in this respect."
+    )
+
+
 def _score_anchor(
     rows: np.ndarray, vectors: np.ndarray, targets: HubTargets, keys: np.ndarray, anchor: int
 ) -> list[dict[str, float]]:
@@ -58,7 +82,9 @@ def _score_anchor(
     items = rows[np.sort(first)]
     hub = targets(items)[0][:, anchor].numpy()
     relevant = _agree(keys[rows], keys[items])
-    return [retrieval_scores(vectors, hub, relevant), retrieval_scores(hub, vectors, relevant.T)]
+    forecast = {} if relevant.all() else {"shared": shared_score(vectors, hub, relevant)}
+    directions = [retrieval_scores(vectors, hub, relevant), retrieval_scores(hub, vectors, relevant.T)]
+    return [scores | forecast for scores in directions]
 
 
 def _agree(a: np.ndarray, b: np.ndarray) -> np.ndarray:
