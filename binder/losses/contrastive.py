@@ -1,4 +1,8 @@
-"""Symmetric InfoNCE with any number of positives. Floor: losses; called by the trainer.
+"""InfoNCE against a frozen hub, with any targets. Floor: losses; used by the objective.
+
+The softmax cross-entropy of a row is log-sum-exp(logits) - sum_j q_j logits_j. The second part is linear in
+the logits, so targets of any kind (one partner, many, soft) shrink to one vector a row: the mean
+of the gallery under q.
 
 [1] A. van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018,
     eq. 4, https://arxiv.org/abs/1807.03748
@@ -8,32 +12,64 @@
     the logarithm), https://arxiv.org/abs/2004.11362
 """
 
-from jaxtyping import Bool, Float
+from typing import Literal
+
+import torch
+from jaxtyping import Float
 from torch import Tensor
+
+from binder.losses.logsumexp import logsumexp_both
+from binder.losses.tiles import Pairs
+
+Direction = Literal["both", "to_hub", "from_hub"]
 
 
 def info_nce(
     modality: Float[Tensor, "pair dim"],
     hub: Float[Tensor, "pair dim"],
-    positive: Bool[Tensor, "pair pair"],
     scale: Float[Tensor, ""],
+    *,
+    to_hub: Float[Tensor, "pair dim"] | None = None,
+    from_hub: Float[Tensor, "pair dim"] | None = None,
+    direction: Direction = "both",
+    exclude: Pairs | None = None,
+    products_in: torch.dtype | None = None,
+    memory: int = 0,
 ) -> Float[Tensor, ""]:
-    """Mean of modality -> hub and hub -> modality InfoNCE; with one positive each, [2] exactly.
+    """Mean of modality -> hub and hub -> modality InfoNCE [1] over one batch; by default [2] exactly.
 
     Args:
         modality: unit vectors of the tower.
         hub: unit vectors of the hub, row i the partner of row i.
-        positive: True where row i of `modality` and row j of `hub` belong together; the diagonal
-            is True. The targets of a row are spread evenly over its positives [3].
         scale: 1 / temperature.
+        to_hub: for each modality row the mean of the hub vectors it should find, sum_j q_ij hub_j; spread
+            evenly over several positives this is [3]. Default: its partner.
+        from_hub: the same seen from the hub, sum_j q_ji hub_j with q_ji the share of row i among the
+            targets of hub item j. Default: its partner.
+        direction: `to_hub` or `from_hub` for one of the two terms alone.
+        exclude: (modality, hub) places that are no negatives of each other.
+        products_in: dtype of the matrix products; default: that of `modality`.
+        memory: bytes of logits that may be kept for the backward pass.
 
     Returns:
         The loss in nats; log(pair) for a space that knows nothing and one positive each.
+
+    Raises:
+        ValueError: a batch of one, which has no negatives.
     """
-    logits = scale * modality @ hub.T
-    return (_one_way(logits, positive) + _one_way(logits.T, positive.T)) / 2
+    if len(modality) < 2:
+        raise ValueError("a batch of one pair has no negatives: expected at least 2")
+    rows, columns = logsumexp_both(modality, hub, scale, exclude=exclude, products_in=products_in, memory=memory)
+    losses = []
+    if direction != "from_hub":
+        losses.append((rows - aligned(modality, hub if to_hub is None else to_hub, scale)).mean())
+    if direction != "to_hub":
+        losses.append((columns - aligned(modality, hub if from_hub is None else from_hub, scale)).mean())
+    return torch.stack(losses).mean()
 
 
-def _one_way(logits: Float[Tensor, "query gallery"], positive: Bool[Tensor, "query gallery"]) -> Float[Tensor, ""]:
-    target = positive.to(logits.dtype) / positive.sum(dim=1, keepdim=True)
-    return -(target * logits.log_softmax(dim=1)).sum(dim=1).mean()
+def aligned(
+    vectors: Float[Tensor, "row dim"], targets: Float[Tensor, "row dim"], scale: Float[Tensor, ""]
+) -> Float[Tensor, " row"]:
+    """The linear part of the loss: scale * vectors_i . targets_i."""
+    return scale * (vectors * targets).sum(dim=1)

@@ -1,7 +1,7 @@
 """One batch spread over processes, put together again with exact gradients. Floor: losses.
 
-Every process computes the loss of the whole batch from gathered vectors. The gather's backward
-sums the gradients of all processes and DDP then averages them, so that N processes yield the
+Each process scores its own samples against those of all. The gather's backward pass sums what all
+processes ask of a sample; DDP then averages over processes, so that N processes yield the
 gradient of one process that holds the whole batch (tested with gloo).
 """
 
@@ -12,21 +12,36 @@ from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 
 
-def gather_rows(rows: Shaped[Tensor, "local ..."]) -> Shaped[Tensor, "all ..."]:
-    """Concatenate every process's rows in rank order; unchanged when there is one process.
+class Shares:
+    """How many rows each process holds; the numbers may differ (a skipped sample, a short batch).
 
-    Processes may hold different numbers of rows (a skipped sample, a short batch).
+    Args:
+        count: rows of this process. All processes must ask at the same point.
+        device: where the rows are.
+
+    Attributes:
+        world: number of processes.
+        before: rows of the processes before this one.
     """
-    if not dist.is_initialized() or dist.get_world_size() == 1:
-        return rows
-    sizes = [torch.zeros(1, dtype=torch.long, device=rows.device) for _ in range(dist.get_world_size())]
-    dist.all_gather(sizes, torch.tensor([len(rows)], device=rows.device))
-    counts = [int(size) for size in sizes]
-    filler = rows.new_zeros(max(counts) - len(rows), *rows.shape[1:])
-    padded = torch.cat([rows, filler])
-    if rows.requires_grad:
-        parts = all_gather(padded)
-    else:
-        parts = [torch.empty_like(padded) for _ in counts]
-        dist.all_gather(parts, padded)
-    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+    def __init__(self, count: int, device: torch.device) -> None:
+        self.world = dist.get_world_size() if dist.is_initialized() else 1
+        self._counts = [count]
+        if self.world > 1:
+            sizes = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(self.world)]
+            dist.all_gather(sizes, torch.tensor([count], device=device))
+            self._counts = [int(size) for size in sizes]
+        self.before = sum(self._counts[: dist.get_rank()]) if self.world > 1 else 0
+
+    def gather(self, rows: Shaped[Tensor, "local ..."]) -> Shaped[Tensor, "all ..."]:
+        """Every process's rows, in rank order; with exact gradients where `rows` has one."""
+        if self.world == 1:
+            return rows
+        filler = rows.new_zeros(max(self._counts) - len(rows), *rows.shape[1:])
+        padded = torch.cat([rows, filler])
+        if rows.requires_grad:
+            parts = all_gather(padded)
+        else:
+            parts = [torch.empty_like(padded) for _ in self._counts]
+            dist.all_gather(parts, padded)
+        return torch.cat([part[:count] for part, count in zip(parts, self._counts, strict=True)])

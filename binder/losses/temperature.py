@@ -1,4 +1,4 @@
-"""The softmax temperature, kept apart from the towers. Floor: losses; owned by the trainer.
+"""The scale of the logits, and the bias of the sigmoid loss, kept apart from the towers. Floor: losses.
 
 Towers return unit vectors; this module alone knows how they are scaled for the loss.
 """
@@ -18,18 +18,28 @@ class Temperature(nn.Module):
     Args:
         initial: in [0.01, 10]; .07 as in CLIP.
         learn: whether the logarithm of the scale is a parameter.
+        max_scale: largest scale that learning may reach.
     """
 
-    def __init__(self, initial: float = 0.07, *, learn: bool = True) -> None:
+    def __init__(self, initial: float = 0.07, *, learn: bool = True, max_scale: float = MAX_SCALE) -> None:
         super().__init__()
         if not 1 / MAX_SCALE <= initial <= 10:
             raise ValueError(f"temperature {initial}: expected {1 / MAX_SCALE} to 10")
+        self.max_scale = max_scale
         self.log_scale = nn.Parameter(torch.tensor(-math.log(initial)), requires_grad=learn)
 
     def forward(self) -> Float[Tensor, ""]:
-        return self.log_scale.clamp(max=math.log(MAX_SCALE)).exp()
+        return self.log_scale.clamp(max=math.log(self.max_scale)).exp()
 
     @property
     def value(self) -> float:
         """The temperature now in force."""
         return 1 / float(self().detach())
+
+
+def initial_bias(num_negatives: int) -> float:
+    """-log(negatives per row): the sigmoid loss then starts by expecting one match a row.
+
+    SigLIP's -10 is this for its batch of 32k (section 3.2 of https://arxiv.org/abs/2303.15343).
+    """
+    return -math.log(max(1, num_negatives))

@@ -4,6 +4,7 @@
 """
 
 from binder.train.engine import start_engine
-from binder.train.loop import Outcome, Side, TowerTrainer
+from binder.train.loop import Outcome, TowerTrainer
+from binder.train.side import Side
 
 __all__ = ["Outcome", "Side", "TowerTrainer", "start_engine"]

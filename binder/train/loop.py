@@ -4,52 +4,32 @@ Read it top to bottom. What a step sees is a function of (seed, epoch, row); wha
 continue is in `state.py`; so an interrupted and resumed run ends as an uninterrupted one does.
 """
 
+import logging
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from accelerate import Accelerator
 from rich.console import Console
-from torch import Tensor
-from torch.utils.data import DataLoader
+from torch import Tensor, nn
 
 from binder.config import LossConfig, TrainConfig
-from binder.data import ModalityDataset, PairTable, SkipReport, collate_samples
+from binder.data import SkipReport
 from binder.errors import TrainingError
-from binder.hub.targets import HubTargets
-from binder.losses import Temperature
+from binder.losses import HubSide
 from binder.towers import Tower
-from binder.towers.encode import move
-from binder.train.alignment import Alignment
-from binder.train.batches import AugmentedSamples, EpochBatches
+from binder.train.banks import build_objective
 from binder.train.journal import Journal
+from binder.train.loader import TrainBatch, open_loader
 from binder.train.optim import build_average, build_optimizer, learning_rate
+from binder.train.side import Side, check_enough
 from binder.train.state import Progress, find_state, load_state, save_state
-from binder.train.validation import validate
+from binder.train.step import NotFiniteError, Step
+from binder.train.validation import unshared_warning, validate
 
-
-@dataclass(frozen=True, kw_only=True)
-class Side:
-    """Rows to train or validate on.
-
-    Attributes:
-        table: the rows; the tower's modality is one of its columns.
-        samples: the tower's transformed samples, by row.
-        targets: the hub's vectors, by row.
-        keys: int (row, anchor, rule) of what makes rows positives of each other.
-        rows: which rows have both a sample and at least one hub vector.
-    """
-
-    table: PairTable
-    samples: ModalityDataset
-    targets: HubTargets
-    keys: np.ndarray
-    rows: np.ndarray
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,16 +74,23 @@ class TowerTrainer:
     ) -> None:
         self.train, self.validation, self.config, self.seed, self.folder = train, validation, config, seed, folder
         self.accelerator, self.console = accelerator, console
-        self.rows = train.rows
-        _check_enough(tower.spec.name, train, validation, config)
-        self.model = Alignment(tower, Temperature(loss.temperature, learn=loss.learn_temperature)).to(
-            accelerator.device
-        )
+        check_enough(tower.spec.name, train, validation, config)
+        self.tower = tower.to(accelerator.device)
+        self.objective, self.items = build_objective(train, config, loss, accelerator.device)
         self.average = build_average(tower, config.average)
-        self.optimizer = build_optimizer(self.model, config)
-        self.wrapped, self.stepper = accelerator.prepare(self.model, self.optimizer)
-        self.steps_per_epoch = len(self._batches(epoch=0, start=0))
-        self.num_steps = self.steps_per_epoch * config.epochs
+        self.optimizer = build_optimizer(nn.ModuleList([tower, self.objective]), config)
+        self.step = Step(tower, self.objective, self.optimizer, config, accelerator)
+        self.loader = open_loader(
+            train.samples,
+            train.rows,
+            config,
+            seed=seed,
+            rank=accelerator.process_index,
+            world=accelerator.num_processes,
+            device=accelerator.device,
+            views=train.targets.views,
+        )
+        self.num_steps = self.loader.steps_per_epoch * config.epochs
         self.progress = Progress()
         self.best: dict[str, Tensor] = {}
         self.skips = SkipReport()
@@ -127,53 +114,65 @@ class TowerTrainer:
                 self._epoch(journal)
                 self._close_epoch(journal)
                 self._save()
-        tower = self.model.tower
-        tower.load_state_dict(self.best)
+        self.tower.load_state_dict(self.best)
+        self._warn(title)
         return Outcome(
-            tower=tower.eval(), progress=self.progress, temperature=self.model.temperature.value, skips=self.skips
+            tower=self.tower.eval(),
+            progress=self.progress,
+            temperature=self.objective.temperature.value,
+            skips=self.skips,
         )
 
     def _epoch(self, journal: Journal) -> None:
-        self.wrapped.train()
-        clock = time.perf_counter()
-        for rows, batch in self._load(self.progress.epoch, self.progress.batch):
-            if batch is None:  # every sample of it was skipped
-                self.progress.batch += 1
+        self.step.embed.train()
+        progress, clock = self.progress, time.perf_counter()
+        for drawn in self.loader.epoch(progress.epoch, progress.batch):
+            self.skips.extend(drawn.skips)
+            progress.batch += 1
+            if not self._everyone_has(drawn):
                 continue
-            for group in self.stepper.param_groups:
-                group["lr"] = learning_rate(self.progress.step, self.num_steps, self.config)
-            loss = self._step(rows, batch)
-            self.progress.step += 1
-            self.progress.batch += 1
+            self._set_rate()
+            loss = self._update(drawn)
+            progress.step += 1
             now = time.perf_counter()
-            speed = len(rows) * self.accelerator.num_processes / (now - clock)
+            speed = len(drawn.rows) * self.accelerator.num_processes / (now - clock)
             clock = now
-            numbers = {"loss": loss, "temperature": self.model.temperature.value, "samples_per_s": speed}
-            journal.step(self.progress.step, self.progress.epoch, numbers)
-            if self.config.save_every and self.progress.step % self.config.save_every == 0:
+            numbers = {"loss": loss, "temperature": self.objective.temperature.value, "samples_per_s": speed}
+            journal.step(progress.step, progress.epoch, numbers)
+            if self.config.save_every and progress.step % self.config.save_every == 0:
                 self._save()
 
-    def _step(self, rows: Tensor, batch: Any) -> float:
+    def _set_rate(self) -> None:
+        rate = learning_rate(self.progress.step, self.num_steps, self.config)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _everyone_has(self, drawn: TrainBatch) -> bool:
+        """Whether each process could read a sample of its share; if one could not, all pass over the batch."""
+        count = torch.tensor([len(drawn.rows)], device=self.accelerator.device)
+        counts = self.accelerator.gather(count)
+        assert isinstance(counts, Tensor)
+        return bool(counts.min() > 0)
+
+    def _update(self, drawn: TrainBatch) -> float:
         """One update; returns the loss."""
-        targets, present = self.train.targets(rows.tolist())
-        keys = torch.from_numpy(self.train.keys[rows.numpy()])
-        device = self.accelerator.device
-        loss = self.wrapped(move(batch, device), targets.to(device), present.to(device), keys.to(device))
-        if not torch.isfinite(loss):
-            ids = [self.train.table.ids[row] for row in rows.tolist()]
+        assert drawn.batch is not None
+        side, rows = self.train, drawn.rows.numpy()
+        targets, present = side.targets(rows, drawn.views.numpy())
+        keys, items = torch.from_numpy(side.keys[rows]), torch.from_numpy(self.items[rows])
+        try:
+            loss = self.step(drawn.batch, HubSide(targets=targets, present=present, keys=keys, items=items))
+        except NotFiniteError as error:
+            ids = [side.table.ids[rows[place]] for place in error.positions or range(len(rows))]
+            culprits = "vectors that are not finite: rows" if error.positions else "no vector of them is at fault: rows"
             raise TrainingError.explain(
-                f"the loss became {loss.item()} at step {self.progress.step}",
-                got=f"rows {', '.join(ids[:8])}...",
-                fix="lower train.lr, clip gradients (train.clip_norm), or look at these samples",
-            )
-        self.accelerator.backward(loss)
-        if self.config.clip_norm is not None:
-            self.accelerator.clip_grad_norm_(self.wrapped.parameters(), self.config.clip_norm)
-        self.stepper.step()
-        self.stepper.zero_grad()
+                f"the loss became {error.value} at step {self.progress.step}",
+                got=f"{culprits} {', '.join(ids[:8])}" + (f" and {len(ids) - 8} more" if len(ids) > 8 else ""),
+                fix="look at these samples, lower train.lr, or clip gradients (train.clip_norm)",
+            ) from None
         if self.average is not None:
-            self.average.update_parameters(self.model.tower)
-        return float(loss.detach())
+            self.average.update_parameters(self.tower)
+        return loss
 
     def _close_epoch(self, journal: Journal) -> None:
         """Score the epoch if it is due, keep the best weights, and decide whether to go on."""
@@ -206,38 +205,13 @@ class TowerTrainer:
 
     def _judged_tower(self) -> Tower:
         """What is validated and saved: the weights, or their average where one is kept."""
-        tower = self.model.tower if self.average is None else self.average.module
+        tower = self.tower if self.average is None else self.average.module
         assert isinstance(tower, Tower)
         return tower
 
     def _keep(self, scores: dict[str, float]) -> None:
         self.progress.best_epoch, self.progress.scores = self.progress.epoch, scores
         self.best = {name: tensor.detach().clone() for name, tensor in self._judged_tower().state_dict().items()}
-
-    def _batches(self, *, epoch: int, start: int) -> EpochBatches:
-        return EpochBatches(
-            self.rows,
-            self.config.batch_size,
-            seed=self.seed,
-            epoch=epoch,
-            start=start,
-            rank=self.accelerator.process_index,
-            world=self.accelerator.num_processes,
-        )
-
-    def _load(self, epoch: int, start: int) -> Iterator[tuple[Tensor, Any]]:
-        """Batches of one epoch, without samples that were skipped (reported, never replaced)."""
-        spec = self.train.samples.spec
-        loader = DataLoader(
-            AugmentedSamples(self.train.samples, spec, seed=self.seed),
-            batch_sampler=self._batches(epoch=epoch, start=start),
-            num_workers=self.config.workers,
-            collate_fn=partial(collate_samples, spec=spec),
-            generator=torch.Generator(),  # else a new loader draws from the global state, and a resumed run differs
-        )
-        for rows, batch, skips in loader:
-            self.skips.extend(skips)
-            yield rows, batch
 
     def _journal(self, title: str) -> Journal:
         main = self.accelerator.is_main_process
@@ -248,7 +222,7 @@ class TowerTrainer:
     def _save(self) -> None:
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
-            modules = {"model": self.model.state_dict(), "best": self.best}
+            modules = {"tower": self.tower.state_dict(), "objective": self.objective.state_dict(), "best": self.best}
             if self.average is not None:
                 modules["average"] = self.average.state_dict()
             scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else None
@@ -259,27 +233,15 @@ class TowerTrainer:
         if path is None:
             return
         self.progress, modules, facts = load_state(path, self.optimizer, self.facts)
-        self.model.load_state_dict(modules["model"])
+        self.tower.load_state_dict(modules["tower"])
+        self.objective.load_state_dict(modules["objective"])
         self.best = modules.get("best", {})
         if self.average is not None:
             self.average.load_state_dict(modules["average"])
         if facts["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(facts["scaler"])
 
-
-def _check_enough(name: str, train: Side, validation: Side | None, config: TrainConfig) -> None:
-    """Refuse what can't be trained or judged, before anything runs."""
-    counts = [len(side.rows) for side in (train, validation) if side is not None]
-    if min(counts) < 2:
-        raise TrainingError.explain(
-            f"too few pairs for {name}",
-            got=f"{counts[0]} to train on" + (f", {counts[1]} to validate on" if validation is not None else ""),
-            expected="at least 2 each, with both a sample and a hub vector",
-            fix="check the columns and the split",
-        )
-    if validation is None and config.patience is not None:
-        raise TrainingError.explain(
-            "train.patience needs a validation split",
-            got=config.patience,
-            fix="add the split, or set train.patience=null",
-        )
+    def _warn(self, name: str) -> None:
+        warning = unshared_warning(name, self.progress.scores, self.objective.temperature.value)
+        if warning is not None and self.accelerator.is_main_process:
+            log.warning(warning)

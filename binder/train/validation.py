@@ -42,7 +42,7 @@ def validate(
         Score name -> value; hit@5 and hit@10 only where every gallery is that large, `shared` only
         where there are two hub items to confuse.
     """
-    rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers)
+    rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers, shared=True)
     scores = [
         score
         for anchor in range(len(targets.anchors))
@@ -68,8 +68,8 @@ def unshared_warning(name: str, scores: Mapping[str, float], temperature: float)
     return (
         f"{name} reads the hub well (hit@1 {scores['hit@1']:.2f}), but the hub determines little of its vectors "
         f"(shared {scores['shared']:.2f}, sound above {SOUND}): expect retrieval between {name} and other towers to "
-        f"fall behind. Raise loss.temperature (it was {temperature:.3g}) until shared is sound, or set "
-        "train.monitor=shared to keep the best epoch in this respect."
+        f"fall behind. Raise loss.temperature (it was {temperature:.3g}; with loss.learn_temperature=false if it was "
+        "learned) until shared is sound."
     )
 
 

@@ -7,69 +7,126 @@ import torch
 from open_clip.loss import ClipLoss
 from torch.nn.functional import normalize
 
-from binder.losses import Temperature, info_nce, positive_mask
+from binder.losses import Positives, Temperature, info_nce, logsumexp_both
+from binder.losses.tiles import Pairs
 
 
 def _unit(rows: int, dim: int, seed: int) -> torch.Tensor:
     return normalize(torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
 
 
-def _by_loops(a: torch.Tensor, b: torch.Tensor, positive: torch.Tensor, scale: float) -> float:
+def _scale(value: float) -> torch.Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def _by_loops(a: torch.Tensor, b: torch.Tensor, keys: torch.Tensor, scale: float) -> float:
     """Khosla et al. 2020, eq. 2, in both directions, written out."""
 
-    def one_way(query: torch.Tensor, gallery: torch.Tensor, relevant: torch.Tensor) -> float:
+    def one_way(query: torch.Tensor, gallery: torch.Tensor) -> float:
         total = 0.0
         for i in range(len(query)):
             scores = [scale * float(query[i] @ item) for item in gallery]
             normaliser = math.log(sum(math.exp(score) for score in scores))
-            answers = [j for j in range(len(gallery)) if relevant[i, j]]
+            answers = [j for j in range(len(gallery)) if i == j or keys[i] == keys[j] >= 0]
             total += -sum(scores[j] - normaliser for j in answers) / len(answers)
         return total / len(query)
 
-    return (one_way(a, b, positive) + one_way(b, a, positive.T)) / 2
+    return (one_way(a, b) + one_way(b, a)) / 2
 
 
+@pytest.mark.usefixtures("small_tiles")
+@pytest.mark.parametrize("memory", [0, 250, 10**6])  # nothing kept, two tiles kept, all kept
 @pytest.mark.parametrize("scale", [1.0, 1 / 0.07, 100.0])
-def test_one_positive_each_equals_open_clip_in_value_and_gradient(scale: float) -> None:
-    ours, peers = _unit(7, 5, 0).requires_grad_(), _unit(7, 5, 0).requires_grad_()
-    hub = _unit(7, 5, 1)
-    loss = info_nce(ours, hub, torch.eye(7, dtype=torch.bool), torch.tensor(scale, dtype=torch.float64))
-    expected = ClipLoss()(peers, hub, torch.tensor(scale, dtype=torch.float64))
+def test_tiled_loss_equals_open_clip_in_value_and_gradient(scale: float, memory: int) -> None:
+    sides = [
+        (_unit(7, 5, 0).requires_grad_(), _unit(7, 5, 1).requires_grad_(), _scale(scale).requires_grad_()) for _ in "ab"
+    ]
+    ours, peers = sides
+    loss = info_nce(*ours, memory=memory)
+    expected = ClipLoss()(*peers)
     loss.backward()
     expected.backward()
     torch.testing.assert_close(loss, expected, rtol=1e-12, atol=1e-12)
-    torch.testing.assert_close(ours.grad, peers.grad, rtol=1e-10, atol=1e-12)
+    for mine, theirs in zip(ours, peers, strict=True):
+        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_float32_is_as_exact_as_open_clip() -> None:
+    """Both against float64, at a scale whose powers need float64 sums (100) and one that does not."""
+    for scale in (14.0, 100.0):
+        gradients = []
+        for loss in (info_nce, ClipLoss(), ClipLoss()):
+            dtype = torch.float64 if len(gradients) == 2 else torch.float32
+            a = _unit(40, 8, 2).to(dtype).requires_grad_()
+            loss(a, _unit(40, 8, 3).to(dtype), torch.tensor(scale, dtype=dtype)).backward()
+            gradients.append(a.grad.double())
+        ours, peers, exact = gradients
+        assert (ours - exact).abs().max() <= 2 * (peers - exact).abs().max() + 1e-8
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_only_the_side_that_asks_gets_a_gradient_and_a_given_direction_counts_alone() -> None:
+    a, b = _unit(5, 4, 0).requires_grad_(), _unit(5, 4, 1)
+    for direction, dim in (("to_hub", 1), ("from_hub", 0)):
+        a.grad = None
+        loss = info_nce(a, b, _scale(3.0), direction=direction)
+        expected = -(3 * a @ b.T).log_softmax(dim).diagonal().mean()
+        torch.testing.assert_close(loss, expected)
+        (reference,) = torch.autograd.grad(expected, a)
+        loss.backward()
+        torch.testing.assert_close(a.grad, reference)
+        assert b.grad is None
+
+
+@pytest.mark.usefixtures("small_tiles")
+def test_excluded_places_are_in_neither_sum() -> None:
+    a, b = _unit(7, 4, 0).requires_grad_(), _unit(9, 4, 1).requires_grad_()
+    pairs = Pairs(torch.tensor([0, 0, 6, 3, 2]), torch.tensor([8, 1, 0, 4, 3]))
+    rows, columns = logsumexp_both(a, b, _scale(5.0), exclude=pairs)
+    logits = 5 * a @ b.T
+    for i, j in zip(pairs.rows, pairs.columns, strict=True):
+        logits = logits.index_put((i, j), torch.tensor(-torch.inf, dtype=torch.float64))
+    torch.testing.assert_close(rows, logits.logsumexp(1))
+    torch.testing.assert_close(columns, logits.logsumexp(0))
+    ours = torch.autograd.grad((rows * torch.arange(7)).sum() + columns.square().sum(), (a, b))
+    expected = torch.autograd.grad(
+        (logits.logsumexp(1) * torch.arange(7)).sum() + logits.logsumexp(0).square().sum(), (a, b)
+    )
+    torch.testing.assert_close(ours, expected)
+
+
+def test_bfloat16_products_come_close() -> None:
+    a, b = _unit(64, 32, 0).float().requires_grad_(), _unit(64, 32, 1).float()
+    rough, exact = (info_nce(a, b, torch.tensor(14.0), products_in=dtype) for dtype in (torch.bfloat16, None))
+    assert rough.item() == pytest.approx(exact.item(), rel=5e-3)
+    (rough_grad,), (exact_grad,) = (torch.autograd.grad(loss, a) for loss in (rough, exact))
+    assert torch.cosine_similarity(rough_grad.flatten(), exact_grad.flatten(), dim=0) > 0.999
+
+
+def test_vectors_that_are_not_unit_are_refused_where_sums_would_overflow() -> None:
+    with pytest.raises(ValueError, match="unit vectors"):
+        info_nce(100 * _unit(4, 3, 0), 100 * _unit(4, 3, 1), _scale(10.0))
+
+
+def test_a_batch_of_one_is_refused() -> None:
+    with pytest.raises(ValueError, match="no negatives"):
+        info_nce(_unit(1, 3, 0), _unit(1, 3, 1), _scale(10.0))
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 3, 4], [0, 0, 1, 1, 1], [3, 3, 3, 3, 3], [0, 1, 0, -1, -1]])
 def test_many_positives_equal_the_definition(labels: list[int]) -> None:
-    a, b = _unit(5, 4, 2), _unit(5, 4, 3)
-    positive = positive_mask(torch.tensor(labels)[:, None])
-    loss = info_nce(a, b, positive, torch.tensor(5.0, dtype=torch.float64))
-    assert float(loss) == pytest.approx(_by_loops(a, b, positive, 5.0), abs=1e-12)
+    a, b, keys = _unit(5, 4, 2), _unit(5, 4, 3), torch.tensor(labels)
+    positives = Positives(keys[:, None])
+    to_hub = positives.sums(b) / positives.counts[:, None]
+    from_hub = positives.sums(b / positives.counts[:, None])
+    loss = info_nce(a, b, _scale(5.0), to_hub=to_hub, from_hub=from_hub)
+    assert float(loss) == pytest.approx(_by_loops(a, b, keys, 5.0), abs=1e-6)  # counts are float32
 
 
 def test_a_space_that_knows_nothing_loses_log_n() -> None:
     same = torch.ones(6, 1)
-    assert float(info_nce(same, same, torch.eye(6, dtype=torch.bool), torch.tensor(20.0))) == pytest.approx(math.log(6))
-
-
-def test_the_order_of_pairs_does_not_matter() -> None:
-    a, b, order = _unit(6, 4, 4), _unit(6, 4, 5), torch.tensor([3, 0, 5, 1, 4, 2])
-    keys = torch.tensor([0, 0, 1, 2, 2, 3])[:, None]
-    scale = torch.tensor(9.0, dtype=torch.float64)
-    torch.testing.assert_close(
-        info_nce(a, b, positive_mask(keys), scale), info_nce(a[order], b[order], positive_mask(keys[order]), scale)
-    )
-
-
-def test_positives_agree_on_any_rule_and_unknown_agrees_with_nothing() -> None:
-    keys = torch.tensor([[0, -1], [1, 7], [0, 7], [-1, -1]])
-    expected = [
-        [a == b or any(x == y >= 0 for x, y in zip(p, q, strict=True)) for b, q in enumerate(keys.tolist())]
-        for a, p in enumerate(keys.tolist())
-    ]
-    assert positive_mask(keys).tolist() == expected
+    assert float(info_nce(same, same, torch.tensor(20.0))) == pytest.approx(math.log(6))
 
 
 def test_temperature_is_clamped_and_learned_only_when_asked() -> None:

@@ -1,8 +1,10 @@
-"""Two processes over gloo compute the loss and the gradients of one."""
+"""Two and three processes over gloo compute the loss and the gradients of one."""
 
 import os
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
@@ -11,51 +13,86 @@ from torch import nn
 from torch.nn.functional import normalize
 from torch.nn.parallel import DistributedDataParallel
 
-from binder.losses import Temperature, gather_rows, info_nce, positive_mask
+from binder.config import LossConfig
+from binder.losses import Bank, HubSide, Objective
+
+DIM, ANCHORS = 4, 2
+
+SETTINGS: list[dict[str, Any]] = [
+    {},
+    {"soft": 0.3, "matryoshka": (3,), "direction": "from_hub"},
+    {"negatives": "bank", "soft": 0.2},
+    {"negatives": "hard", "hard_negatives": 2},
+    {"kind": "sigmoid"},
+    {"kind": "sigmoid", "negatives": "bank"},
+]
 
 
-class _Step(nn.Module):
-    """A stand-in for `binder.train.Alignment` with a linear tower."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        torch.manual_seed(0)
-        self.tower = nn.Linear(6, 4).double()
-        self.temperature = Temperature(0.1).double()
-
-    def forward(self, x: torch.Tensor, hub: torch.Tensor, keys: torch.Tensor) -> torch.Tensor:
-        vectors = gather_rows(normalize(self.tower(x), dim=-1))
-        return info_nce(vectors, gather_rows(hub), positive_mask(gather_rows(keys)), self.temperature())
+def _configs() -> list[LossConfig]:
+    return [LossConfig(**{"mask_above": 0.9, "temperature": 0.1, **settings}) for settings in SETTINGS]
 
 
-def _batch() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def _world_of(config: LossConfig) -> tuple[torch.Tensor, HubSide, list[Bank]]:
+    """Seven samples and two anchors; the second is present in the last two samples only."""
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(7, 6, generator=generator, dtype=torch.float64)
-    hub = normalize(torch.randn(7, 4, generator=generator, dtype=torch.float64), dim=-1)
-    return x, hub, torch.tensor([0, 1, 0, 2, 3, 3, 4])[:, None]
+    items = normalize(torch.randn(9, DIM, generator=generator, dtype=torch.float64), dim=-1)
+    items[5:7] = normalize(items[:2] + 0.05 * items[7:9], dim=-1)  # near duplicates
+    keys = torch.stack([torch.arange(9), torch.tensor([0, 1, 0, 2, 3, 3, 4, 5, 6])], dim=1)
+    chosen = torch.tensor([0, 5, 2, 1, 2, 6, 8])
+    present = torch.ones(7, ANCHORS, dtype=torch.bool)
+    present[:5, 1] = False
+    side = HubSide(
+        targets=items[chosen, None].repeat(1, ANCHORS, 1),
+        present=present,
+        keys=keys[chosen, None].repeat(1, ANCHORS, 1),
+        items=chosen[:, None].repeat(1, ANCHORS),
+    )
+    banks = [Bank.build(items, keys, config, hub="hub", table="table") for _ in range(ANCHORS)]
+    return x, side, [] if config.negatives == "batch" else banks
+
+
+def _tower() -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Linear(6, DIM).double()
+
+
+def _run(tower: nn.Module, config: LossConfig, rows: slice) -> dict[str, torch.Tensor]:
+    """Loss and gradients of the tower and of the objective's own parameters."""
+    x, side, banks = _world_of(config)
+    objective = Objective(config, banks, num_negatives=6).double()
+    part = HubSide(**{name: value[rows] for name, value in vars(side).items()})
+    loss = objective(normalize(tower(x[rows]), dim=-1), part)
+    loss.backward()
+    found = {
+        "loss": loss.detach(),
+        **{f"own.{n}": w.grad for n, w in objective.named_parameters() if w.grad is not None},
+    }
+    return found | {n.removeprefix("module."): w.grad for n, w in tower.named_parameters() if w.grad is not None}
 
 
 def _worker(rank: int, world: int, folder: str) -> None:
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "GLOO_SOCKET_IFNAME": "lo"}
     dist.init_process_group("gloo", init_method=f"file://{folder}/rendezvous", rank=rank, world_size=world)
-    model = DistributedDataParallel(_Step())
-    # rank-strided shares of 7 rows: 4 and 3, so that uneven processes are covered
-    loss = model(*(part[rank::world] for part in _batch()))
-    loss.backward()
-    gradients = {name: weight.grad for name, weight in model.module.named_parameters()}
-    save_file({"loss": loss.detach(), **gradients}, f"{folder}/rank{rank}.safetensors")
+    starts = [0, 4, 7] if world == 2 else [0, 3, 3, 7]  # uneven; one of three processes has nothing at all
+    for number, config in enumerate(_configs()):
+        found = _run(DistributedDataParallel(_tower()), config, slice(starts[rank], starts[rank + 1]))
+        for name, value in found.items():
+            if name == "loss" or name.startswith("own."):  # DDP averages the tower's; the trainer averages these
+                dist.all_reduce(value)
+                value /= world
+        save_file(found, f"{folder}/{number}-{rank}.safetensors")
     dist.destroy_process_group()
 
 
-def test_two_processes_equal_one_in_loss_and_gradients(tmp_path: Path) -> None:
-    mp.spawn(_worker, args=(2, str(tmp_path)), nprocs=2)
-    model = _Step()
-    order = [*range(0, 7, 2), *range(1, 7, 2)]  # the order in which ranks are gathered
-    x, hub, keys = _batch()
-    loss = model(x[order], hub[order], keys[order])
-    loss.backward()
-    for rank in range(2):
-        found = load_file(tmp_path / f"rank{rank}.safetensors")
-        torch.testing.assert_close(found["loss"], loss.detach(), rtol=1e-12, atol=1e-12)
-        for name, weight in model.named_parameters():
-            torch.testing.assert_close(found[name], weight.grad, rtol=1e-10, atol=1e-12, msg=name)
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_equal_one_in_loss_and_gradients(tmp_path: Path, world: int) -> None:
+    mp.spawn(_worker, args=(world, str(tmp_path)), nprocs=world)
+    for number, config in enumerate(_configs()):
+        expected = _run(_tower(), config, slice(0, 7))
+        assert len(expected) == 4 + (config.kind == "sigmoid")
+        for rank in range(world):
+            found = load_file(tmp_path / f"{number}-{rank}.safetensors")
+            assert found.keys() == expected.keys()
+            for name, value in expected.items():
+                torch.testing.assert_close(found[name], value, rtol=1e-6, atol=1e-9, msg=f"{config} {name}")

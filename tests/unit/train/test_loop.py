@@ -19,6 +19,7 @@ from binder.run.sides import pair_keys
 from binder.towers import build_tower
 from binder.train import Side, TowerTrainer, start_engine
 from binder.train.journal import read_journal
+from binder.train.loader import TrainBatch
 from binder.train.optim import learning_rate
 
 CONFIG = TrainConfig(epochs=4, batch_size=8, lr=0.01, average=0.9, save_every=3, workers=0)
@@ -34,7 +35,14 @@ def _side(hub: ToyHub, folder: Path, *, live: bool = False, seed: int = 0, num_r
         cache = build_hub_cache(hub, table, "text", specs["text"], folder / "hub", on_error="raise")
         targets = cached_targets({"text": cache})
     keys = pair_keys(table, ["text"], "label")
-    return Side(table=table, samples=toy_samples(table), targets=targets, keys=keys, rows=np.arange(len(table)))
+    return Side(
+        table=table,
+        samples=toy_samples(table),
+        targets=targets,
+        keys=keys,
+        rows=np.arange(len(table)),
+        hub=hub.fingerprint,
+    )
 
 
 def _trainer(
@@ -68,14 +76,14 @@ def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
 ) -> None:
     whole = _trainer(tmp_path / "whole").run()
     first = _trainer(tmp_path / "parts")
-    step = first._step
+    update = first._update
 
-    def dying(rows: torch.Tensor, batch: Any) -> float:
+    def dying(drawn: TrainBatch) -> float:
         if first.progress.step == die_after:
             raise _Killed
-        return step(rows, batch)
+        return update(drawn)
 
-    monkeypatch.setattr(first, "_step", dying)
+    monkeypatch.setattr(first, "_update", dying)
     with pytest.raises(_Killed):
         first.run()
     torch.manual_seed(12345)  # a new process has another random state
@@ -120,7 +128,7 @@ def test_a_loss_that_is_not_finite_stops_with_the_ids(tmp_path: Path) -> None:
     side.samples._kept[7] = torch.full((8, 2), float("nan"))
     with pytest.raises(TrainingError, match="loss became nan") as caught:
         _trainer(tmp_path, train=side).run()
-    assert "s0-" in str(caught.value)
+    assert "not finite: rows s0-7" in str(caught.value).replace("s0-07", "s0-7")
 
 
 def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,123 @@
+"""Log-sum-exp over rows and columns of a matrix of logits that is never held. Floor: losses.
+
+Everything in a softmax loss that is not linear in the logits; targets, however soft, are linear and
+need no matrix (see `contrastive`). The forward pass runs over tiles and keeps two vectors of sums, the
+backward pass computes the tiles again. Memory for the logits is an allowance, not a need: tiles that
+fit into it are kept instead of computed twice.
+
+The idea of never holding the logits in contrastive learning: Z. Cheng et al., "Breaking the Memory Barrier:
+Near Infinite Batch Size Scaling for Contrastive Loss", 2024 (Inf-CL), https://arxiv.org/abs/2410.17243.
+"""
+
+import math
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from binder.losses.tiles import Pairs, Tile, Tiling, products
+
+# exp() of any logit, and of their sum, must be a normal number, as must the inverse: float32 ends at e^87.
+_SAFE = {torch.float32: 65.0, torch.float64: 600.0}
+
+
+def logsumexp_both(
+    a: Float[Tensor, "row dim"],
+    b: Float[Tensor, "column dim"],
+    scale: Float[Tensor, ""],
+    *,
+    exclude: Pairs | None = None,
+    products_in: torch.dtype | None = None,
+    memory: int = 0,
+) -> tuple[Float[Tensor, " row"], Float[Tensor, " column"]]:
+    """Sum up: log sum_j exp(scale a_i.b_j) for every row i, and log sum_i of the same for every column j.
+
+    Exact: with logits between -scale and scale (unit vectors) no maximum is needed to keep the
+    sums finite; one exponential per place serves both directions. Above scale 50 or so the sums
+    are taken in float64.
+
+    Args:
+        a: unit vectors.
+        b: unit vectors; may lie on another device, from which it is streamed (then it gets no gradient).
+        scale: 1 / temperature.
+        exclude: places left out of both sums; every row and every column must keep one.
+        products_in: dtype of the matrix products, e.g. bfloat16; sums stay in float32. Default: that of `a`.
+        memory: bytes of tiles that may be kept for the backward pass instead of computed again.
+
+    Raises:
+        ValueError: logits too large for exact sums, because vectors are not unit vectors or scale is above 500.
+    """
+    return _LogSumExp.apply(a, b, scale, exclude, products_in or a.dtype, memory)  # pyright: ignore[reportReturnType]
+
+
+class _LogSumExp(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any, a: Tensor, b: Tensor, scale: Tensor, exclude: Pairs | None, dtype: torch.dtype, memory: int
+    ) -> tuple[Tensor, Tensor]:
+        sums_in = _dtype_of_sums(a, b, scale)
+        tiling = Tiling(len(a), len(b), exclude)
+        scaled = (a * scale).to(dtype)
+        row_sums = a.new_zeros(len(a), dtype=sums_in)
+        column_sums = a.new_zeros(len(b), dtype=sums_in)
+        kept: dict[int, Tensor] = {}
+        for columns, tiles in tiling.column_blocks():
+            block = b[columns].to(a.device, dtype)
+            for tile in tiles:
+                powers = _powers(scaled[tile.rows], block, tile, sums_in)
+                row_sums[tile.rows] += powers.sum(1)
+                column_sums[columns] += powers.sum(0)
+                size = powers.numel() * dtype.itemsize
+                if size <= memory and any(ctx.needs_input_grad):
+                    memory -= size
+                    kept[tile.number] = powers.to(dtype)
+        ctx.save_for_backward(a, b, scale, row_sums, column_sums)
+        ctx.set_materialize_grads(False)  # a direction that no loss uses costs nothing
+        ctx.kept, ctx.tiling, ctx.dtype = kept, tiling, dtype
+        return row_sums.log().to(a.dtype), column_sums.log().to(a.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        """d/dlogit_ij = g_i exp(l_ij) / R_i + h_j exp(l_ij) / C_j, with g, h the gradients and R, C the sums."""
+        a, b, scale, row_sums, column_sums = ctx.saved_tensors
+        rows, columns = (
+            torch.zeros_like(sums) if gradient is None else gradient.to(sums.dtype) / sums
+            for gradient, sums in zip(gradients, (row_sums, column_sums), strict=True)
+        )
+        need_a, need_b, need_scale = ctx.needs_input_grad[:3]
+        grad_a, grad_b = torch.zeros_like(a), torch.zeros_like(b) if need_b else None
+        scaled = (a * scale).to(ctx.dtype)
+        for place, tiles in ctx.tiling.column_blocks():
+            block = b[place].to(a.device, ctx.dtype)
+            for tile in tiles:
+                powers = ctx.kept.get(tile.number)
+                if powers is None:
+                    powers = _powers(scaled[tile.rows], block, tile, row_sums.dtype)
+                weights = (rows[tile.rows, None] + columns[None, place]).mul_(powers).to(ctx.dtype)
+                grad_a[tile.rows] += weights @ block
+                if grad_b is not None:
+                    grad_b[place] += weights.T @ scaled[tile.rows]
+        grad_scale = (grad_a * a).sum() if need_scale else None
+        return grad_a.mul_(scale) if need_a else None, grad_b, grad_scale, None, None, None
+
+
+def _powers(a: Tensor, b: Tensor, tile: Tile, dtype: torch.dtype) -> Tensor:
+    powers = products(a, b).to(dtype).exp_()
+    if tile.excluded is not None:
+        powers[tile.excluded.rows, tile.excluded.columns] = 0
+    return powers
+
+
+def _dtype_of_sums(a: Tensor, b: Tensor, scale: Tensor) -> torch.dtype:
+    """The first dtype in which no sum can over- or underflow, given the longest vectors."""
+    if not len(a) or not len(b):
+        return a.dtype
+    longest = a.detach().norm(dim=1).max() * b.detach().norm(dim=1).max().to(a.device)
+    largest = float(scale.abs() * longest) + math.log(max(len(a), len(b)))
+    if math.isnan(largest):
+        return a.dtype  # the loss becomes NaN, and the caller knows whose vectors these are
+    for dtype in (torch.float32, torch.float64):
+        if largest <= _SAFE[dtype] and a.dtype.itemsize <= dtype.itemsize:
+            return dtype
+    raise ValueError(f"logits up to {largest:.4g}: expected unit vectors and a scale of at most 500")

@@ -1,0 +1,146 @@
+"""One update: tower, objective, gradients, optimiser. Floor: train; called by the loop.
+
+Large batches on small memory by gradient caching: L. Gao et al., "Scaling Deep Contrastive Learning
+Batch Size under Memory Limited Setup", 2021 (GradCache), https://arxiv.org/abs/2101.06983. Only the tower
+needs it, the hub's side is constant.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import nullcontext
+
+import torch
+from accelerate import Accelerator
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from binder.config import TrainConfig
+from binder.losses import HubSide, Objective
+from binder.towers import Tower
+from binder.towers.encode import move
+from binder.types import Batch
+
+
+class NotFiniteError(Exception):
+    """The loss is NaN or infinite.
+
+    Attributes:
+        value: of the loss.
+        positions: samples of this process's batch whose vectors are not finite.
+    """
+
+    def __init__(self, value: float, vectors: Tensor) -> None:
+        super().__init__(f"the loss became {value}")
+        self.value = value
+        self.positions = (~torch.isfinite(vectors).all(dim=1)).nonzero().flatten().tolist()
+
+
+class Embedding(nn.Module):
+    """Around the tower: what Accelerate does to a module (precision, DDP) leaves the tower itself as it is."""
+
+    def __init__(self, tower: Tower) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, batch: Batch) -> Float[Tensor, "sample dim"]:
+        return self.tower(batch)
+
+
+class Step:
+    """Updates a tower and its objective, batch by batch, on any number of processes.
+
+    Args:
+        tower: on the accelerator's device.
+        objective: on the same device. Its few numbers are averaged over processes here.
+        optimizer: over the parameters of both.
+        config: clipping, and samples per forward.
+        accelerator: processes, device and precision.
+    """
+
+    def __init__(
+        self, tower: Tower, objective: Objective, optimizer: Optimizer, config: TrainConfig, accelerator: Accelerator
+    ) -> None:
+        self.objective, self.config, self.accelerator = objective, config, accelerator
+        self.embed, self.optimizer = accelerator.prepare(Embedding(tower), optimizer)
+
+    def __call__(self, batch: Batch, hub: HubSide) -> float:
+        """One update; returns the loss over the batch of all processes.
+
+        Raises:
+            NotFiniteError: on every process, before any weight has changed.
+        """
+        device = self.accelerator.device
+        batch, hub = move(batch, device), HubSide(**{name: part.to(device) for name, part in vars(hub).items()})
+        size = self.config.chunk_size
+        loss = self._plain(batch, hub) if size is None or size >= len(hub.present) else self._chunked(batch, hub, size)
+        self._average_objective()
+        if self.config.clip_norm is not None:
+            parameters = [*self.embed.parameters(), *self.objective.parameters()]
+            self.accelerator.clip_grad_norm_(parameters, self.config.clip_norm)
+        self.optimizer.step()
+        self.optimizer.zero_grad()
+        return loss
+
+    def _plain(self, batch: Batch, hub: HubSide) -> float:
+        vectors = self.embed(batch)
+        loss = self.objective(vectors, hub)
+        value = self._value(loss, vectors)
+        self.accelerator.backward(loss)
+        return value
+
+    def _chunked(self, batch: Batch, hub: HubSide, size: int) -> float:
+        """Embed without graphs, find what the loss asks of each vector, embed again in chunks and pass it on."""
+        chunks, states, parts = list(_split(batch, size)), [], []
+        with torch.no_grad():
+            for chunk in chunks:
+                states.append(_random_state(self.accelerator.device))
+                parts.append(self.embed(chunk))
+        vectors = torch.cat(parts).requires_grad_()
+        loss = self.objective(vectors, hub)
+        value = self._value(loss, vectors)
+        self.accelerator.backward(loss)
+        assert vectors.grad is not None
+        for number, (chunk, asked) in enumerate(zip(chunks, vectors.grad.split(size), strict=True)):
+            _set_random_state(states[number], self.accelerator.device)  # the same dropout as in the first pass
+            last = number + 1 == len(chunks)
+            with nullcontext() if last else self.accelerator.no_sync(self.embed):
+                (self.embed(chunk) * asked).sum().backward()
+        return value
+
+    def _value(self, loss: Tensor, vectors: Tensor) -> float:
+        """The loss over all processes, checked by each: one that stopped alone would leave the others waiting."""
+        value = self._mean(loss.detach().clone()).item()
+        if not math.isfinite(value):
+            raise NotFiniteError(value, vectors.detach())
+        return value
+
+    def _average_objective(self) -> None:
+        if self.accelerator.num_processes > 1:
+            for weight in self.objective.parameters():
+                if weight.grad is not None:
+                    weight.grad = self._mean(weight.grad)
+
+    def _mean(self, tensor: Tensor) -> Tensor:
+        mean = self.accelerator.reduce(tensor, "mean")
+        assert isinstance(mean, Tensor)
+        return mean
+
+
+def _split(batch: Batch, size: int) -> Iterator[Batch]:
+    if not isinstance(batch, dict):
+        yield from batch.split(size)
+        return
+    parts = {name: tensor.split(size) for name, tensor in batch.items()}
+    for number in range(len(next(iter(parts.values())))):
+        yield {name: part[number] for name, part in parts.items()}
+
+
+def _random_state(device: torch.device) -> list[Tensor]:
+    return [torch.get_rng_state(), *([torch.cuda.get_rng_state(device)] if device.type == "cuda" else [])]
+
+
+def _set_random_state(states: list[Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states[0])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states[1], device)
