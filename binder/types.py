@@ -164,3 +164,24 @@ class InputContract:
                 expected=f"{self.value_range[0]:g} to {self.value_range[1]:g} {self.unit}",
                 fix="check the unit of the file, or widen the modality's range option",
             )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ImageTower:
+    """A hub's own image tower on its way to a modality that starts from it.
+
+    The hub's vector of a picture is norm(matrix norm(network(pixels)) + offset).
+
+    Attributes:
+        architecture: JSON that rebuilds the network without its weights: `library` and what that library asks for.
+        weights: the network's parameters and buffers by name, on the CPU.
+        matrix: of the transform fitted to the hub, (dim, dim); None for no transform.
+        offset: of that transform, (dim,).
+        origin: JSON of where the weights come from: name and fingerprint of the hub.
+    """
+
+    architecture: dict[str, Any]
+    weights: dict[str, Any]
+    origin: dict[str, Any]
+    matrix: Any = None
+    offset: Any = None

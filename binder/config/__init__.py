@@ -9,17 +9,21 @@ from binder.config.data import DataConfig, HubConfig, SplitConfig
 from binder.config.load import load_config, parse_config
 from binder.config.loss import LossConfig
 from binder.config.run import EvaluateConfig, RunConfig
-from binder.config.training import TowerConfig, TrainConfig
+from binder.config.towers import ClosedFormConfig, LoraConfig, TowerConfig, closed_form_of
+from binder.config.training import TrainConfig
 
 __all__ = [
+    "ClosedFormConfig",
     "DataConfig",
     "EvaluateConfig",
     "HubConfig",
+    "LoraConfig",
     "LossConfig",
     "RunConfig",
     "SplitConfig",
     "TowerConfig",
     "TrainConfig",
+    "closed_form_of",
     "load_config",
     "parse_config",
 ]

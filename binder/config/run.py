@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError, model_validator
 from binder.config.base import Section, faults
 from binder.config.data import DataConfig, HubConfig
 from binder.config.loss import LossConfig
-from binder.config.training import TowerConfig, TrainConfig
+from binder.config.towers import TowerConfig
+from binder.config.training import TrainConfig
 
 
 class EvaluateConfig(Section):
@@ -64,8 +65,9 @@ class RunConfig(Section):
     def resolved(self) -> "RunConfig":
         """The same run with absolute local paths, so that it can be evaluated from any folder."""
         table = Path(self.data.table)
-        data = self.data.model_copy(update={"table": str(table.resolve())}) if table.exists() else self.data
-        hub = self.hub.model_copy(update={"cache": self.hub.cache.resolve()})
+        local = table.exists() or table.suffix == ".tar"  # a pattern of shards is no file
+        data = self.data.model_copy(update={"table": str(table.resolve())}) if local else self.data
+        hub = self.hub.model_copy(update={"cache": self.hub.cache.resolve(), "name": _absolute(self.hub.name)})
         return self.model_copy(update={"data": data, "hub": hub})
 
     def to_json(self) -> dict[str, Any]:
@@ -75,3 +77,13 @@ class RunConfig(Section):
         """Write the resolved configuration as YAML; `binder train PATH` repeats the run."""
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(yaml.safe_dump(self.to_json(), sort_keys=False), encoding="utf-8")
+
+
+def _absolute(hub: str) -> str:
+    """A hub name whose MODEL is a path, with that path made absolute; other names as they are.
+
+    A word without a slash is left alone: it may be a name (`playground:clip`) beside which a folder happens to lie.
+    """
+    scheme, _, model = hub.partition(":")
+    path = Path(model.removeprefix("local-dir:")).expanduser()
+    return f"{scheme}:{path.absolute()}" if "/" in model and path.is_dir() else hub

@@ -1,6 +1,6 @@
-"""Sections `train` and `towers`: how a tower is optimised, and which towers there are. Floor: config."""
+"""Section `train`: how a tower is optimised. Floor: config."""
 
-from typing import Annotated, Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -29,6 +29,8 @@ class TrainConfig(Section):
         prefetch: batches that each worker reads ahead.
         replication: how often an epoch draws each row, each time augmented anew; 1.25 draws a random
             quarter twice. For small tables beside large ones (ImageBind: 50 for SUN RGB-D, 25 for LLVIP).
+        chunk_size: samples per forward of gradient caching: the batch may then be as large as its vectors
+            fit, for one more forward pass; None runs the whole batch at once.
         bucket_by_length: make batches of samples of similar length, for modalities of any length.
     """
 
@@ -47,30 +49,5 @@ class TrainConfig(Section):
     workers: int = Field(default=0, ge=0)
     prefetch: int = Field(default=2, ge=1)
     replication: float = Field(default=1.0, ge=1)
+    chunk_size: int | None = Field(default=None, ge=1)
     bucket_by_length: bool = False
-
-
-class TowerConfig(Section):
-    """One modality to bind.
-
-    Attributes:
-        hub_modality: native modality (or several) of the hub it is trained against.
-        spec: `module:OBJECT` of the modality, where no registered name is meant.
-        modality: options of the modality.
-        encoder: options of its encoder; `name` may be `default` or `module:OBJECT`.
-        head: projection from encoder width to hub width.
-        train: overrides of the run's `train` section.
-        loss: overrides of the run's `loss` section.
-    """
-
-    hub_modality: str | Annotated[tuple[str, ...], Field(min_length=1)]
-    spec: str | None = None
-    modality: dict[str, Any] = Field(default_factory=dict)
-    encoder: dict[str, Any] = Field(default_factory=dict)
-    head: Literal["linear", "mlp"] = "linear"
-    train: dict[str, Any] = Field(default_factory=dict)
-    loss: dict[str, Any] = Field(default_factory=dict)
-
-    @property
-    def hub_modalities(self) -> tuple[str, ...]:
-        return (self.hub_modality,) if isinstance(self.hub_modality, str) else self.hub_modality

@@ -1,21 +1,23 @@
 """`train`: every tower of a run, one after the other, into one space. Floor: run."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-import numpy as np
+from accelerate import Accelerator
 from rich.console import Console
 
 from binder.config import RunConfig, load_config
 from binder.data import PairTable, Skip, SkipReport
 from binder.errors import TrainingError
 from binder.run.anchors import Anchors, hub_of
+from binder.run.fitting import Fitted, fit_tower, on_features
 from binder.run.ledgers import build_ledger
 from binder.run.sides import build_side
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
 from binder.storage import hash_json, is_complete, read_json, write_json
-from binder.towers import Tower, TowerCheckpoint, build_tower, encode_samples, load_tower, save_tower
+from binder.towers import Tower, TowerCheckpoint, build_tower, load_tower, save_tower
 from binder.train import Outcome, Side, TowerTrainer, start_engine
 
 _SKIPS = "skips.json"
@@ -65,7 +67,7 @@ class _Run:
         self.validation = self.splits.get("validation")
         self.engine = start_engine(config.train.precision)
         hub, on_error = hub_of(config, space).to(self.engine.device), config.data.on_error
-        self.anchors = Anchors(hub, config.hub, on_error=on_error, engine=self.engine, console=console)
+        self.anchors = Anchors(hub, config.hub, on_error=on_error, console=console)
         self.skips = SkipReport()
 
     def prepare(self, *, resume: bool) -> None:
@@ -92,34 +94,52 @@ class _Run:
         folder = self.config.output / "train" / name
         if resume and is_complete(folder / "tower"):
             return self._finished(folder / "tower", name)
-        tower_config, spec = self.config.towers[name], self.specs[name]
-        train_config = self.config.train_for(name)
+        tower_config, engine = self.config.towers[name], start_engine(self.config.train_for(name).precision)
         tower = build_tower(
-            spec, self.anchors.hub.dim, encoder=tower_config.encoder, head=tower_config.head, seed=self.config.seed
+            self.specs[name],
+            self.anchors.hub.dim,
+            encoder=tower_config.encoder,
+            head=tower_config.head,
+            seed=self.config.seed,
+            hub=self.anchors.hub,
         )
         tables = {"train": self.train, "validation": self.validation}
-        sides = {role: self._side(name, table) for role, table in tables.items() if table is not None}
+        sides = {role: self._side(name, table, role=role) for role, table in tables.items() if table is not None}
+        fitted = fit_tower(
+            tower,
+            sides,
+            tower_config,
+            optimise=partial(self._optimise, name, engine=engine, resume=resume),
+            seed=self.config.seed,
+            device=engine.device,
+            console=self.console,
+        )
+        self.skips.extend(fitted.skips)
+        self.anchors.hub.check_frozen()
+        checkpoint = self._checkpoint(name, fitted, sides)
+        if engine.is_main_process:
+            self._save_skips()  # before the tower: a resumed run won't read its samples again
+            save_tower(checkpoint, folder / "tower")
+        engine.wait_for_everyone()
+        return checkpoint
+
+    def _optimise(
+        self, name: str, tower: Tower, sides: Mapping[str, Side], *, engine: Accelerator, resume: bool
+    ) -> Outcome:
+        """Train by gradients what learns in `tower`."""
         trainer = TowerTrainer(
             tower,
             train=sides["train"],
             validation=sides.get("validation"),
-            config=train_config,
+            config=self.config.train_for(name),
             loss=self.config.loss_for(name),
-            folder=folder,
+            folder=self.config.output / "train" / name,
             seed=self.config.seed,
             fingerprint=self._fingerprint(name),
-            accelerator=start_engine(train_config.precision),
+            accelerator=engine,
             console=self.console,
         )
-        outcome = trainer.run(resume=resume)
-        self.skips.extend(outcome.skips)
-        self.anchors.hub.check_frozen()
-        checkpoint = self._checkpoint(name, outcome, sides)
-        if trainer.accelerator.is_main_process:
-            self._save_skips()  # before the tower: a resumed run won't read its samples again
-            save_tower(checkpoint, folder / "tower")
-        trainer.accelerator.wait_for_everyone()
-        return checkpoint
+        return trainer.run(resume=resume)
 
     def _finished(self, folder: Path, name: str) -> TowerCheckpoint:
         checkpoint = load_tower(folder)
@@ -150,27 +170,31 @@ class _Run:
         self.skips.extend(self.anchors.skips)
         write_json(self.config.output / _SKIPS, self.skips.to_json())
 
-    def _side(self, name: str, table: PairTable) -> Side:
-        spec = self.specs[name]
-        return build_side(self.config, spec, table, self.anchors, skips=self.skips, console=self.console)
+    def _side(self, name: str, table: PairTable, *, role: str) -> Side:
+        return build_side(
+            self.config,
+            self.specs[name],
+            table,
+            self.anchors,
+            training=role == "train" and not on_features(self.config.towers[name]),
+            skips=self.skips,
+            console=self.console,
+        )
 
-    def _checkpoint(self, name: str, outcome: Outcome, sides: Mapping[str, Side]) -> TowerCheckpoint:
-        tower_config, progress = self.config.towers[name], outcome.progress
+    def _checkpoint(self, name: str, fitted: Fitted, sides: Mapping[str, Side]) -> TowerCheckpoint:
+        tower_config = self.config.towers[name]
         return TowerCheckpoint(
-            tower=outcome.tower,
+            tower=fitted.tower,
             ledger=build_ledger(self.config, name, self.anchors.hub, sides),
             encoder=tower_config.encoder,
             head=tower_config.head,
             seed=self.config.seed,
-            centre=_mean_vector(outcome.tower, sides["train"]),
+            centre=fitted.centre,
             facts={
                 "run": self._fingerprint(name),
-                "best_epoch": progress.best_epoch,
-                "steps": progress.step,
-                "validation": progress.scores,
-                "temperature": outcome.temperature,
-                "train": self.config.train_for(name).model_dump(mode="json"),
-                "loss": self.config.loss_for(name).model_dump(mode="json"),
+                **fitted.facts,
+                "train": None if tower_config.closed_form else self.config.train_for(name).model_dump(mode="json"),
+                "loss": None if tower_config.closed_form else self.config.loss_for(name).model_dump(mode="json"),
             },
         )
 
@@ -188,11 +212,6 @@ class _Run:
                 "tables": [side.fingerprint for side in (self.train, self.validation) if side is not None],
             }
         )
-
-
-def _mean_vector(tower: Tower, side: Side) -> np.ndarray:
-    """Mean of the tower's vectors over its training rows: what centring subtracts."""
-    return encode_samples(tower, side.samples, rows=side.rows)[1].mean(axis=0)
 
 
 def _check_output(config: RunConfig, *, resume: bool) -> None:

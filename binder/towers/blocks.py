@@ -56,6 +56,18 @@ class TemporalConvNet(nn.Module):
         return torch.cat([features.mean(-1), features.amax(-1)], dim=-1)
 
 
+class ImageStage(nn.Sequential):
+    """Halves both sides of a map; or, with `patch`, cuts a picture into patches of that side."""
+
+    def __init__(self, in_channels: int, out_channels: int, *, patch: int | None = None) -> None:
+        kernel, stride, padding = (3, 2, 1) if patch is None else (patch, patch, 0)
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=padding, bias=False),
+            nn.GroupNorm(8, out_channels),
+            nn.GELU(),
+        )
+
+
 class ImageConvNet(nn.Module):
     """Strided 2-D convolutions over an image-like map, then mean and maximum over space.
 
@@ -70,23 +82,13 @@ class ImageConvNet(nn.Module):
     ) -> None:
         super().__init__()
         sizes = (in_channels, *channels)
-        self.stages = nn.Sequential(*(_image_stage(a, b) for a, b in pairwise(sizes)))
+        self.stages = nn.Sequential(*(ImageStage(a, b) for a, b in pairwise(sizes)))
         self.dropout = nn.Dropout(dropout)
         self.width = 2 * channels[-1]
 
     def forward(self, x: Float[Tensor, "batch channel height width"]) -> Float[Tensor, "batch features"]:
         features = self.stages(x)
         return self.dropout(torch.cat([features.mean((-2, -1)), features.amax((-2, -1))], dim=-1))
-
-
-def _image_stage(in_channels: int, out_channels: int, *, patch: int | None = None) -> nn.Sequential:
-    """Halve both sides; or, with `patch`, cut the picture into patches of that side."""
-    kernel, stride, padding = (3, 2, 1) if patch is None else (patch, patch, 0)
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel, stride=stride, padding=padding, bias=False),
-        nn.GroupNorm(8, out_channels),
-        nn.GELU(),
-    )
 
 
 class ClipConvNet(nn.Module):
@@ -124,8 +126,8 @@ class ClipConvNet(nn.Module):
         super().__init__()
         self.stack = stack
         self.image_stages = nn.Sequential(
-            _image_stage(2 * in_channels * stack, frame_channels[0], patch=patch),
-            *(_image_stage(a, b) for a, b in pairwise(frame_channels)),
+            ImageStage(2 * in_channels * stack, frame_channels[0], patch=patch),
+            *(ImageStage(a, b) for a, b in pairwise(frame_channels)),
         )
         side = size // patch
         for _ in frame_channels[1:]:
@@ -133,6 +135,11 @@ class ClipConvNet(nn.Module):
         self.to_features = nn.Sequential(nn.Dropout(dropout), nn.Linear(frame_channels[-1] * side**2, frame_features))
         self.over_time = TemporalConvNet(frame_features, channels=channels, kernel=kernel, dropout=dropout)
         self.width = self.over_time.width
+
+    @property
+    def blocks(self) -> list[nn.Module]:
+        """What `trained: last:N` counts, first to last."""
+        return [*self.image_stages, self.to_features, *self.over_time.stages]
 
     def forward(self, x: Float[Tensor, "batch channel time size size"]) -> Float[Tensor, "batch features"]:
         x = torch.cat([x, x - x.mean(2, keepdim=True)], dim=1)

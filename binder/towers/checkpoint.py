@@ -18,6 +18,7 @@ from binder.errors import ArtifactError, RegistryError
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
 from binder.storage import new_artifact, read_json, read_manifest, write_json
+from binder.towers.hub_copy import HubCopy, ImageHub
 from binder.towers.ledger import Ledger
 from binder.towers.tower import HeadName, Tower, build_tower
 
@@ -51,14 +52,23 @@ class TowerCheckpoint:
     def spec(self) -> ModalitySpec:
         return self.tower.spec
 
-    def untrained(self) -> Tower:
-        """The same tower as it was before training."""
-        return build_tower(self.spec, self.tower.dim, encoder=self.encoder, head=self.head, seed=self.seed).eval()
+    def untrained(self, hub: ImageHub | None = None) -> Tower:
+        """The same tower as it was before training: from its seed, or copied anew from the hub.
+
+        Args:
+            hub: the tower's own; needed where the encoder started as a copy of it (`hub-copy`), because
+                a checkpoint holds only the weights after training.
+
+        Raises:
+            RegistryError: the encoder is a hub copy and no hub is given.
+        """
+        tower = build_tower(self.spec, self.tower.dim, encoder=self.encoder, head=self.head, seed=self.seed, hub=hub)
+        return tower.eval()
 
 
 def save_tower(checkpoint: TowerCheckpoint, folder: Path) -> None:
     """Write `checkpoint` as the artifact `folder`; complete or absent."""
-    spec = checkpoint.spec
+    spec, encoder = checkpoint.spec, checkpoint.tower.encoder
     facts = {
         "modality": {
             "name": spec.name,
@@ -71,6 +81,8 @@ def save_tower(checkpoint: TowerCheckpoint, folder: Path) -> None:
         "head": checkpoint.head,
         "dim": checkpoint.tower.dim,
         "seed": checkpoint.seed,
+        "origin": checkpoint.tower.origin,
+        "architecture": encoder.architecture if isinstance(encoder, HubCopy) else None,
         "training": dict(checkpoint.facts or {}),
     }
     with new_artifact(
@@ -95,7 +107,15 @@ def load_tower(folder: Path) -> TowerCheckpoint:
     read_manifest(folder, KIND, verify=True)  # weights and ledger are what certificates rest on
     facts = read_json(folder / "tower.json")
     spec = _load_spec(facts["modality"])
-    tower = build_tower(spec, facts["dim"], encoder=facts["encoder"], head=facts["head"], seed=facts["seed"])
+    tower = build_tower(
+        spec,
+        facts["dim"],
+        encoder=facts["encoder"],
+        head=facts["head"],
+        seed=facts["seed"],
+        architecture=facts.get("architecture"),  # absent before 0.2
+    )
+    tower.origin = facts.get("origin")
     _load_weights(tower, folder / "tower.safetensors")
     centre = folder / "centre.safetensors"
     return TowerCheckpoint(

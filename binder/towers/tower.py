@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from binder.errors import RegistryError
 from binder.modality import ModalitySpec
-from binder.registry import load_object
+from binder.towers.encoders import HUB_COPY, build_encoder, encoder_options
+from binder.towers.hub_copy import ImageHub, copy_hub, rebuild_copy, start_as_hub
 from binder.types import Batch
 
 HeadName = Literal["linear", "mlp"]
@@ -23,6 +24,11 @@ class Tower(nn.Module):
         encoder: batch -> (n, width) features, with an int attribute `width`.
         dim: width of the hub's vectors.
         head: `linear` (ImageBind's choice), or `mlp` with one hidden layer.
+
+    Attributes:
+        learning: paths of the encoder's modules that learn; None where all do. The others stay in evaluation
+            mode when the tower trains: no dropout, no new statistics, in what does not change.
+        origin: JSON of where the encoder's weights come from, if it is not this tower's own training.
     """
 
     def __init__(self, spec: ModalitySpec, encoder: nn.Module, dim: int, *, head: HeadName = "linear") -> None:
@@ -31,10 +37,20 @@ class Tower(nn.Module):
         self.encoder = encoder
         self.head = _build_head(head, _width_of(encoder), dim)
         self.dim = dim
+        self.learning: tuple[str, ...] | None = None
+        self.origin: dict[str, Any] | None = None
 
     def forward(self, batch: Batch) -> Float[Tensor, "sample {self.dim}"]:
         """Unit vectors, float32, whatever precision the encoder ran in."""
         return nn.functional.normalize(self.head(self.encoder(batch)).float(), dim=-1)
+
+    def train(self, mode: bool = True) -> "Tower":
+        super().train(mode)
+        if self.learning is not None:
+            self.encoder.eval()
+            for path in self.learning:
+                self.encoder.get_submodule(path).train(mode)
+        return self
 
 
 def build_tower(
@@ -44,35 +60,39 @@ def build_tower(
     encoder: Mapping[str, Any] | None = None,
     head: HeadName = "linear",
     seed: int = 0,
+    hub: ImageHub | None = None,
+    architecture: Mapping[str, Any] | None = None,
 ) -> Tower:
-    """Build a tower with random weights that depend on `seed` alone.
+    """Build a tower as it is before training; random weights depend on `seed` alone.
 
     Args:
         spec: the modality.
         dim: width of the hub's vectors.
-        encoder: options of the encoder; `name` is `default` (the modality's own) or `module:OBJECT`,
-            called with the other options.
+        encoder: options of the encoder; `name` is `default` (the modality's own), `raw`, `hub-copy`,
+            `module:OBJECT`, called with the other options, or `closed_form`, which stands for its features.
         head: kind of projection.
         seed: of the initial weights; the caller's random state is left as it was.
+        hub: whose image tower `hub-copy` copies.
+        architecture: of a hub copy whose weights will be loaded; no hub is needed then.
 
     Raises:
         RegistryError: the encoder cannot be found or refuses its options.
+        HubError: the hub has no image tower to copy.
     """
-    # configs and checkpoints know lists, networks take tuples
-    options = {key: tuple(value) if isinstance(value, list) else value for key, value in (encoder or {}).items()}
-    name = str(options.pop("name", "default"))
-    factory = spec.encoder if name == "default" else load_object(name)
+    name, options = encoder_options(encoder)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        try:
-            network = factory(**options)
-        except (TypeError, ValueError) as error:
-            raise RegistryError.explain(
-                f"encoder {name!r} of {spec.name} refuses its options",
-                got=f"{options} ({error})",
-                fix="see the modality's README",
-            ) from error
-        return Tower(spec, network, dim, head=head)
+        if name != HUB_COPY:
+            return Tower(spec, build_encoder(spec, name, options), dim, head=head)
+        if options:
+            raise RegistryError.explain("encoder hub-copy takes no options", got=sorted(options))
+        if architecture is not None:
+            return Tower(spec, rebuild_copy(architecture, spec), dim, head=head)
+        network, source = copy_hub(hub, spec)
+        tower = Tower(spec, network, dim, head=head)
+        start_as_hub(tower.head, source)
+        tower.origin = source.origin
+        return tower
 
 
 def _build_head(name: HeadName, width: int, dim: int) -> nn.Module:
