@@ -46,7 +46,13 @@ def _side(hub: ToyHub, folder: Path, *, live: bool = False, seed: int = 0, num_r
 
 
 def _trainer(
-    folder: Path, *, live: bool = False, config: TrainConfig = CONFIG, fingerprint: str = "f", **sides: Any
+    folder: Path,
+    *,
+    live: bool = False,
+    config: TrainConfig = CONFIG,
+    fingerprint: str = "f",
+    loss: LossConfig = LossConfig(temperature=0.1),
+    **sides: Any,
 ) -> TowerTrainer:
     hub = ToyHub()
     return TowerTrainer(
@@ -54,7 +60,7 @@ def _trainer(
         train=sides.get("train") or _side(hub, folder, live=live),
         validation=sides.get("validation") or _side(hub, folder, live=live, seed=1, num_rows=16),
         config=config,
-        loss=LossConfig(temperature=0.1),
+        loss=loss,
         folder=folder / "run",
         seed=5,
         fingerprint=fingerprint,
@@ -158,3 +164,17 @@ def test_the_learning_rate_warms_up_linearly_and_decays_to_zero() -> None:
     assert rates[55] == pytest.approx(1 + math.cos(math.pi * 45 / 90))
     assert rates[-1] < 0.01
     assert all(a >= b for a, b in itertools.pairwise(rates[10:]))
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"negatives": "bank"}, {"negatives": "bank", "soft": 0.3}, {"negatives": "hard", "hard_negatives": 2},
+     {"kind": "sigmoid", "negatives": "bank"}, {"matryoshka": (4,)}],
+    ids=str,
+)  # fmt: skip
+def test_a_run_learns_with_every_kind_of_loss(settings: dict[str, Any], tmp_path: Path) -> None:
+    config = CONFIG.model_copy(update={"epochs": 12})
+    outcome = _trainer(tmp_path, config=config, loss=LossConfig(temperature=0.1, **settings)).run()
+    losses = _losses(tmp_path)
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    assert outcome.progress.scores["mAP"] > 0.6
