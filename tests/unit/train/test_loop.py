@@ -22,6 +22,7 @@ from binder.train.journal import read_journal
 from binder.train.loader import TrainBatch
 from binder.train.optim import learning_rate
 
+LOSS = LossConfig(temperature=0.1)
 CONFIG = TrainConfig(epochs=4, batch_size=8, lr=0.01, average=0.9, save_every=3, workers=0)
 
 
@@ -51,7 +52,7 @@ def _trainer(
     live: bool = False,
     config: TrainConfig = CONFIG,
     fingerprint: str = "f",
-    loss: LossConfig = LossConfig(temperature=0.1),
+    loss: LossConfig = LOSS,
     **sides: Any,
 ) -> TowerTrainer:
     hub = ToyHub()
