@@ -6,6 +6,7 @@ equal; nothing else makes their vectors comparable, so nothing else is accepted.
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import numpy as np
 import torch
 from jaxtyping import Float32
 
+from binder.config.data import Precision
+from binder.data.ahead import read_ahead
 from binder.errors import ArtifactError, BinderError, HubMismatchError, RegistryError, SampleError
 from binder.hub import Hub, open_hub
+from binder.hub.device import find_device
 from binder.hub.transform import HubTransform, TransformedHub
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
@@ -42,6 +46,7 @@ class Space:
         *,
         hub_options: Mapping[str, Any] | None = None,
         device: torch.device | str = "cpu",
+        precision: Precision = "auto",
     ) -> None:
         """Open a hub and bind towers to it.
 
@@ -50,33 +55,49 @@ class Space:
             towers: modality -> checkpoint.
             hub_options: for the adapter; stored with the space.
             device: where hub and towers run.
+            precision: what a hub that is opened here computes in (see `open_hub`); one already open keeps its own.
 
         Raises:
             HubMismatchError: a tower was trained against another hub.
+            BinderError: there is no such device.
         """
         self.hub_options = dict(hub_options or {})
-        self.device = torch.device(device)
-        self.hub = (open_hub(hub, **self.hub_options) if isinstance(hub, str) else hub).to(self.device)
+        self.device = find_device(device)
+        if isinstance(hub, str):
+            hub = open_hub(hub, precision=precision, **self.hub_options)
+        self.hub = hub.to(self.device)
         self.towers: dict[str, TowerCheckpoint] = {}
         for checkpoint in (towers or {}).values():
             self.add(checkpoint)
 
     @classmethod
-    def load(cls, *folders: str | Path, device: torch.device | str = "cpu") -> "Space":
+    def load(
+        cls,
+        *folders: str | Path,
+        hub: str | None = None,
+        device: torch.device | str = "cpu",
+        precision: Precision = "auto",
+    ) -> "Space":
         """Open one saved space, or several whose hubs are the same, as one.
 
         Args:
             folders: space folders, or run folders that contain one.
+            hub: SCHEME:MODEL to open instead of the name the space was saved with, say because the hub's
+                folder has moved; it must be the same hub all the same.
             device: where hub and towers run.
+            precision: what the hub computes in, whatever it was when the space was saved.
 
         Raises:
             ArtifactError: no space there.
+            BinderError: there is no such device.
             HubMismatchError: the spaces have different hubs, or the hub's weights are not those it was saved with.
         """
         if not folders:
             raise ArtifactError.explain("no space to load", expected="at least one folder")
         first, *others = [_space_folder(Path(folder)) for folder in folders]
-        space = cls(_open_saved_hub(first), hub_options=read_json(first / "hub.json")["options"], device=device)
+        device = find_device(device)
+        opened = _open_saved_hub(first, hub, precision)
+        space = cls(opened, hub_options=read_json(first / "hub.json")["options"], device=device)
         for folder in (first, *others):
             _check_same_hub(folder, space.hub)
             for tower in sorted((folder / "towers").glob("*")):
@@ -84,7 +105,10 @@ class Space:
         return space
 
     def save(self, folder: str | Path) -> None:
-        """Write the space as one artifact; the hub is stored by name and fingerprint, not copied."""
+        """Write the space as one artifact; the hub is stored by name and fingerprint, not copied.
+
+        The name of a hub in a local folder holds its absolute path: `load` finds it from any working directory.
+        """
         with new_artifact(
             Path(folder), KIND, {"hub_fingerprint": self.hub.fingerprint, "towers": sorted(self.towers)}
         ) as partial:
@@ -92,6 +116,7 @@ class Space:
                 "name": self.hub.name,
                 "options": self.hub_options,
                 "fingerprint": self.hub.fingerprint,
+                "precision": self.hub.precision,
                 "licence": self.hub.licence,
             }
             write_json(partial / "hub.json", facts)
@@ -160,7 +185,7 @@ class Space:
     def encode(
         self, *, batch_size: int = 32, **sources: Sequence[Source]
     ) -> dict[str, Float32[np.ndarray, "sample dim"]]:
-        """Embed samples of any modalities.
+        """Embed samples of any modalities; threads read and prepare samples while the model runs.
 
         Args:
             batch_size: samples per forward.
@@ -182,18 +207,20 @@ class Space:
         spec = self.spec(modality)
         if batch_size < 1:
             raise BinderError.explain("not a batch size", got=batch_size, expected="1 or more")
-        parts = [np.zeros((0, self.dim), np.float32)]
-        for start in range(0, len(sources), batch_size):
-            samples = [
-                _load(spec, source, start + offset) for offset, source in enumerate(sources[start : start + batch_size])
-            ]
-            if modality in self.towers:
-                batch = spec.collate([spec.transform(sample) for sample in samples])
-                vectors = self.towers[modality].tower(move(batch, self.device)).cpu()
-            else:
-                vectors = self.hub.embed(modality, samples)
-            parts.append(vectors.numpy())
-        return np.concatenate(parts)
+        prepare, embed = spec.transform, partial(self._by_tower, modality)
+        if modality not in self.towers:
+            prepare, embed = partial(self.hub.prepare, modality), partial(self.hub.embed_prepared, modality)
+
+        def read(numbered: tuple[int, Source]) -> Any:
+            position, source = numbered
+            return prepare(_load(spec, source, position))
+
+        batches = read_ahead(read, list(enumerate(sources)), batch_size=batch_size)
+        return np.concatenate([np.zeros((0, self.dim), np.float32), *(embed(batch).numpy() for batch in batches)])
+
+    def _by_tower(self, modality: str, tensors: list[torch.Tensor]) -> torch.Tensor:
+        checkpoint = self.towers[modality]
+        return checkpoint.tower(move(checkpoint.spec.collate(tensors), self.device)).cpu()
 
     @staticmethod
     def similarity(
@@ -204,7 +231,7 @@ class Space:
 
     def to(self, device: torch.device | str) -> "Space":
         """Move hub and towers."""
-        self.device = torch.device(device)
+        self.device = find_device(device)
         self.hub.to(self.device)
         for checkpoint in self.towers.values():
             checkpoint.tower.to(self.device)
@@ -236,10 +263,10 @@ def _space_folder(folder: Path) -> Path:
     return folder / "space" if is_complete(folder / "space") else folder
 
 
-def _open_saved_hub(folder: Path) -> Hub:
+def _open_saved_hub(folder: Path, name: str | None, precision: Precision) -> Hub:
     read_manifest(folder, KIND)
     facts = read_json(folder / "hub.json")
-    hub = open_hub(facts["name"], **facts["options"])
+    hub = open_hub(name or facts["name"], precision=precision, **facts["options"])
     if (folder / "hub_transform").is_dir():
         hub = TransformedHub(hub, HubTransform.load(folder / "hub_transform"))
     return hub

@@ -35,7 +35,7 @@ def check_name(name: str, *, picture: Path | None = None) -> list[CheckLine]:
     if name.partition(":")[0] in hub_schemes():
         if picture is not None:
             raise ConfigError.explain("a hub has no picture", got=name, fix="name a modality, or leave out the picture")
-        return check_hub(open_hub(name))
+        return check_hub(open_hub(name, precision="float32"))  # the tolerances are those of float32
     spec = create_modality(name)
     lines = check_modality(spec)
     if picture is not None:

@@ -7,6 +7,7 @@
 import inspect
 from typing import Any
 
+from binder.config.data import Precision
 from binder.errors import HubError
 from binder.hub.protocol import FrozenHub, Hub
 from binder.registry import hub_adapter
@@ -14,12 +15,18 @@ from binder.registry import hub_adapter
 __all__ = ["FrozenHub", "Hub", "open_hub"]
 
 
-def open_hub(name: str, **options: Any) -> Hub:
-    """Load the hub `name`, written SCHEME:MODEL; `options` go to the adapter.
+def open_hub(name: str, *, precision: Precision = "auto", **options: Any) -> Hub:
+    """Load a hub.
+
+    Args:
+        name: SCHEME:MODEL.
+        precision: what it computes in. `auto` is decided at first use by the device, the size of the hub and a
+            comparison on fixed samples (`binder.hub.precision`); the fingerprint does not depend on it.
+        options: for the adapter.
 
     Raises:
         RegistryError: unknown scheme.
-        HubError: no scheme, or the model cannot be loaded.
+        HubError: no scheme, the model cannot be loaded, or it cannot compute in `precision`.
     """
     scheme, separator, model = name.partition(":")
     if not separator or not model:
@@ -35,4 +42,9 @@ def open_hub(name: str, **options: Any) -> Hub:
         raise HubError.explain(
             f"hub {name} refuses its options", got=f"{options} ({error})", fix="see hub.options"
         ) from None
-    return adapter(model, **options)
+    hub = adapter(model, **options)
+    if isinstance(hub, FrozenHub):
+        return hub.ask_precision(precision)
+    if precision not in ("auto", hub.precision):
+        raise HubError.explain(f"{name} chooses its precision itself", got=precision, expected=hub.precision)
+    return hub

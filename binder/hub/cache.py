@@ -1,11 +1,13 @@
 """Hub vectors on disk, computed once and memory-mapped. Floor: hub; used by run and train through `targets`.
 
-A cache belongs to the contents of one column, one hub and one way of reading; its key is the hash of
-the three. It is written in shards, each complete or absent, so that a killed run goes on where it
-stopped; the artifact with its manifest appears last, as a whole. Several processes may ask at once:
-one computes, the others wait for it; the lock of a killed process is free.
+A cache belongs to the contents of one column, one hub in one precision, and one way of reading; its key
+is the hash of these. It is written in shards, each complete or absent, so that a killed run goes on where
+it stopped; the artifact with its manifest appears last, as a whole. Any number of processes may ask at
+once, the ranks of one run or strangers to each other, on any machines that share the folder: each takes
+the next shard that nobody works on, so they share the work and no sample is embedded twice. Nothing but
+file locks joins them; the lock of a killed process is free, and another takes its shard over.
 
-    FOLDER/.KEY.shards/00000.npy, 00000.json   while it is being computed
+    FOLDER/.KEY.shards-BATCHxBATCHES/00000.npy, 00000.json, 00000.lock   while it is being computed
     FOLDER/KEY/vectors.npy, rows.json, manifest.json
 """
 
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from binder.data import OnError, PairTable
 from binder.errors import ArtifactError, HubError, HubMismatchError, SampleError
@@ -59,11 +61,11 @@ class HubCache(ColumnVectors):
                 expected=f"{hub.name} @ {hub.fingerprint[:8]}",
                 fix="cache the column again with this hub",
             )
-        for fact in ("modality", "column", "spec_fingerprint"):
-            if facts[fact] != expected[fact]:
+        for fact in ("modality", "column", "spec_fingerprint", "precision"):
+            if facts.get(fact) != expected[fact]:
                 raise ArtifactError.explain(
-                    f"{folder} caches other samples",
-                    got=f"{fact} {facts[fact]}",
+                    f"{folder} caches other samples" if fact != "precision" else f"{folder} is of another precision",
+                    got=f"{fact} {facts.get(fact)}",
                     expected=expected[fact],
                     fix="cache this table's column; a changed file, order or reading option makes it another",
                 )
@@ -82,7 +84,7 @@ def build_hub_cache(
     folder: Path | str,
     *,
     batch_size: int = 64,
-    shard_size: int = 4096,
+    shard_size: int = 1024,
     on_error: OnError = "raise",
     progress: Progress | None = None,
 ) -> HubCache:
@@ -95,7 +97,8 @@ def build_hub_cache(
         spec: reads the samples; its name is the modality.
         folder: holds caches of any hub and table, each under its key.
         batch_size: contents per forward pass.
-        shard_size: contents per shard, rounded up to whole batches; a kill loses at most one shard.
+        shard_size: contents per shard, rounded up to whole batches; processes share out shards, and a kill
+            loses at most one for each.
         on_error: raise at a sample that cannot be read, or list it in `skips`.
         progress: called with (contents done, contents in all).
 
@@ -112,12 +115,15 @@ def build_hub_cache(
     shards = Path(folder) / f".{key}.shards-{batch_size}x{batches}"
     contents = distinct_contents(table, modality)
     Path(folder).mkdir(parents=True, exist_ok=True)
-    with FileLock(Path(folder) / f".{key}.lock"):  # processes of one run ask for the same cache at once
-        if not is_complete(path):
-            writer = _Writer(hub=hub, table=table, spec=spec, contents=contents, shards=shards, progress=progress)
-            writer.fill(batch_size=batch_size, shard_size=batch_size * batches, on_error=on_error)
-            writer.publish(path, facts)
-        shutil.rmtree(shards, ignore_errors=True)  # after the artifact: a kill in between loses nothing
+    if not is_complete(path):
+        writer = _Writer(
+            hub=hub, table=table, spec=spec, contents=contents, path=path, shards=shards, progress=progress
+        )
+        names = writer.fill(batch_size=batch_size, shard_size=batch_size * batches, on_error=on_error)
+        with FileLock(Path(folder) / f".{key}.lock"):
+            if not is_complete(path):
+                writer.publish(names, facts)
+    shutil.rmtree(shards, ignore_errors=True)  # after the artifact: a kill in between loses nothing
     cache = HubCache.open(path, hub, table, spec)
     if cache.skips and on_error == "raise":
         skip = cache.skips[0]
@@ -132,6 +138,7 @@ def _facts(hub: Hub, table: PairTable, spec: ModalitySpec) -> dict[str, Any]:
         "column": hash_json([table.content_hashes(spec.name), table.present(spec.name).tolist()]),
         "hub": hub.name,
         "hub_fingerprint": hub.fingerprint,
+        "precision": hub.precision,
         "spec_fingerprint": spec.fingerprint,
     }
 
@@ -144,19 +151,43 @@ class _Writer:
     table: PairTable
     spec: ModalitySpec
     contents: Contents
+    path: Path
     shards: Path
     progress: Progress | None
 
-    def fill(self, *, batch_size: int, shard_size: int, on_error: OnError) -> None:
-        """Write every shard that is not there."""
-        self.shards.mkdir(parents=True, exist_ok=True)
+    def fill(self, *, batch_size: int, shard_size: int, on_error: OnError) -> list[Path]:
+        """Write every shard that is not there: first those that no other process works on, then wait for the rest.
+
+        Returns:
+            The JSON file of each shard, in order.
+        """
         todo = list(enumerate(self.contents.first_rows))
-        for start in range(0, len(todo), shard_size):
-            facts = self.shards / f"{start // shard_size:05d}.json"
-            part = todo[start : start + shard_size]
-            if not facts.exists():
-                self._write(facts, part, batch_size, on_error)
-            self._report(start + len(part))
+        shards = {
+            self.shards / f"{start // shard_size:05d}.json": todo[start : start + shard_size]
+            for start in range(0, len(todo), shard_size)
+        }
+        for facts, part in shards.items():
+            self._take(facts, part, batch_size, on_error, wait=False)
+            self._report(part[-1][0] + 1)
+        for facts, part in shards.items():
+            self._take(facts, part, batch_size, on_error, wait=True)
+        return list(shards)
+
+    def _take(
+        self, facts: Path, part: list[tuple[int, int]], batch_size: int, on_error: OnError, *, wait: bool
+    ) -> None:
+        """Write one shard, unless it is there, the whole cache is, or another process has it and we do not wait."""
+        if facts.exists():
+            return
+        try:
+            with FileLock(facts.with_suffix(".lock"), timeout=-1 if wait else 0):
+                if not facts.exists() and not is_complete(self.path):
+                    self._write(facts, part, batch_size, on_error)
+        except Timeout:
+            return
+        except FileNotFoundError:
+            if not is_complete(self.path):  # else: published and tidied away by another process just now
+                raise
 
     def _write(self, facts: Path, part: list[tuple[int, int]], batch_size: int, on_error: OnError) -> None:
         """Vectors first, then the JSON whose presence says that they are whole."""
@@ -172,13 +203,12 @@ class _Writer:
         partial.replace(facts.with_suffix(".npy"))
         write_json(facts, {"kept": kept, "reasons": reasons})
 
-    def publish(self, path: Path, facts: dict[str, Any]) -> None:
-        """Join the shards into the artifact at `path`."""
-        names = sorted(self.shards.glob("*.json"))
+    def publish(self, names: list[Path], facts: dict[str, Any]) -> None:
+        """Join the shards into the artifact."""
         parts = [read_json(name) for name in names]
         kept = [number for part in parts for number in part["kept"]]
         reasons = {number: reason for part in parts for number, reason in part["reasons"].items()}
-        with new_artifact(path, KIND, {**facts, "vectors": len(kept), "skipped": len(reasons)}) as partial:
+        with new_artifact(self.path, KIND, {**facts, "vectors": len(kept), "skipped": len(reasons)}) as partial:
             joined = np.lib.format.open_memmap(
                 partial / _VECTORS, mode="w+", dtype=np.float32, shape=(len(kept), self.hub.dim)
             )

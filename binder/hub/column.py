@@ -1,11 +1,13 @@
 """Embeds one hub-native column of a table, in fixed batches. Floor: hub; called by `cache` and by live use.
 
-Equal contents are embedded once and every row points at its content's vector. Batches are cut from
-the contents in the order they first appear, so a cached and a live pass run the very same batches.
+Samples are read and prepared in threads while the hub embeds the batch before. Equal contents are
+embedded once and every row points at its content's vector. Batches are cut from the contents in the
+order they first appear, so a cached and a live pass run the very same batches.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from binder.data import OnError, PairTable, Skip
+from binder.data.ahead import read_ahead
 from binder.data.reading import load_row, named
 from binder.errors import HubError, SampleError
 from binder.hub.protocol import Hub
@@ -121,17 +124,24 @@ def embed_batches(
     Raises:
         SampleError: with `on_error` raise, naming the row.
     """
-    for start in range(0, len(contents), batch_size):
-        samples, kept, reasons = [], [], {}
-        for number, row in contents[start : start + batch_size]:
-            try:
-                samples.append(load_row(table, row, spec))
-                kept.append(number)
-            except SampleError as error:
-                if on_error == "raise":
-                    raise named(error, table.ids[row], spec.name) from error
-                reasons[number] = str(error)
-        yield BatchVectors(contents=kept, vectors=hub.embed(spec.name, samples).numpy(), reasons=reasons)
+
+    def read(content: tuple[int, int]) -> tuple[int, Any, str | None]:
+        """(content number, prepared sample, why there is none)."""
+        number, row = content
+        try:
+            return number, hub.prepare(spec.name, load_row(table, row, spec)), None
+        except SampleError as error:
+            if on_error == "raise":
+                raise named(error, table.ids[row], spec.name) from error
+            return number, None, str(error)
+
+    for batch in read_ahead(read, contents, batch_size=batch_size):
+        vectors = hub.embed_prepared(spec.name, [prepared for _, prepared, reason in batch if reason is None])
+        yield BatchVectors(
+            contents=[number for number, _, reason in batch if reason is None],
+            vectors=vectors.numpy(),
+            reasons={number: reason for number, _, reason in batch if reason is not None},
+        )
 
 
 def assemble(

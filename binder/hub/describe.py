@@ -107,11 +107,53 @@ def quiet_loading() -> Iterator[None]:
             library.enable_progress_bar()
 
 
+@contextmanager
+def loading(name: str, *, extra: str, expected: str) -> Iterator[None]:
+    """Import a library and load a model in here; whatever goes wrong becomes a `HubError`.
+
+    Args:
+        name: of the hub.
+        extra: of binder, that installs the library.
+        expected: what can be loaded.
+
+    Raises:
+        HubError: the library is not installed, or cannot load the model.
+    """
+    try:
+        with quiet_loading():
+            yield
+    except ModuleNotFoundError as error:
+        raise HubError.explain(
+            f"cannot load {name}", got=str(error), fix=f'pip install "hub-binder[{extra}]"'
+        ) from error
+    except Exception as error:  # the library raises its own errors, the hub client's and those of safetensors
+        raise HubError.explain(
+            f"cannot load {name}",
+            got=f"{type(error).__name__}: {error}",
+            expected=expected,
+            fix="check the name, your login and the network; without network, give a directory",
+        ) from error
+
+
 def local_folder(model: str) -> Path | None:
-    """The directory that a model name means: one that exists, or a name spelled like a path."""
+    """The directory that a model name means, absolute: one that exists, or a name spelled like a path."""
     path = Path(model).expanduser()
     spelled_as_path = model.startswith(("/", "./", "../", "~"))
-    return path if path.is_dir() or spelled_as_path else None
+    return path.absolute() if path.is_dir() or spelled_as_path else None
+
+
+def hub_name(scheme: str, model: str, folder: Path | None) -> str:
+    """SCHEME:MODEL as it is stored: a folder by its absolute path, good in any working directory."""
+    return f"{scheme}:{folder or model}"
+
+
+def no_folder(hub: str, folder: Path) -> HubError:
+    """The error for a directory that is not there."""
+    return HubError.explain(
+        f"cannot load {hub}",
+        got=f"no directory {folder}",
+        fix="check the path; if a saved space's hub has moved: Space.load(SPACE, hub='SCHEME:/ITS/NEW/PLACE')",
+    )
 
 
 def check_folder(hub: str, folder: Path, *, needs: str) -> None:
@@ -121,7 +163,7 @@ def check_folder(hub: str, folder: Path, *, needs: str) -> None:
         HubError: what is missing. Weights that are only there as pickles are not loaded.
     """
     if not folder.is_dir():
-        raise HubError.explain(f"cannot load {hub}", got=f"no directory {folder}", fix="check the path")
+        raise no_folder(hub, folder)
     if not (folder / needs).is_file():
         found = sorted(path.name for path in folder.iterdir())
         raise HubError.explain(f"cannot load {hub}", got=f"{folder} holds {found}", expected=f"{needs} and weights")

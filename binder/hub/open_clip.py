@@ -21,6 +21,7 @@ from binder.hub.describe import (
     check_folder,
     check_texts,
     describe_tokenizer,
+    hub_name,
     local_folder,
     to_pil,
 )
@@ -51,10 +52,11 @@ class OpenClipHub(FrozenHub):
         Raises:
             HubError: unknown name or tag, no tag, incomplete directory, or weights that cannot be had.
         """
-        name = f"open_clip:{model}"
+        name = hub_name("open_clip", model, _folder(model))
         reference, tag = _resolve(name, model, random_init is not None)
+        self._reference = reference
         network = _load(name, reference, tag, random_init, cache_dir)
-        self._prepare = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
+        self._pixels = image_transform_v2(PreprocessCfg(**network.visual.preprocess_cfg), is_train=False)
         self._tokenizer = open_clip.get_tokenizer(reference, cache_dir=cache_dir)
         length = self._tokenizer.context_length
         assert length is not None, "open_clip gives every tokenizer a context length"
@@ -73,20 +75,44 @@ class OpenClipHub(FrozenHub):
             licence=card_licence(Path(reference.removeprefix(_LOCAL))) if reference.startswith(_LOCAL) else None,
         )
 
-    def _forward(self, modality: str, samples: Sequence[Sample]) -> Tensor:
+    def prepare(self, modality: str, sample: Sample) -> Any:
         if modality == "image":
-            pixels = torch.stack([self._prepare(to_pil(self.name, sample)) for sample in samples])  # pyright: ignore
-            return self._model.encode_image(pixels.to(self._device))  # pyright: ignore[reportCallIssue]
+            return self._pixels(to_pil(self.name, sample))  # pyright: ignore[reportCallIssue]
+        return sample
+
+    def _forward(self, modality: str, samples: Sequence[Any]) -> Tensor:
+        if modality == "image":
+            pixels = self._place(torch.stack(list(samples)))
+            return self._model.encode_image(pixels)  # pyright: ignore[reportCallIssue]
         texts = check_texts(self.name, list(samples))
         self.truncation.note([_num_tokens(self._tokenizer, text) for text in texts])
-        return self._model.encode_text(self._tokenizer(texts).to(self._device))  # pyright: ignore[reportCallIssue]
+        return self._model.encode_text(self._place(self._tokenizer(texts)))  # pyright: ignore[reportCallIssue]
+
+    def _image_network(self) -> tuple[dict[str, Any], nn.Module]:
+        plain = ":" not in self._reference  # open_clip spells its own names without slashes
+        config = open_clip.get_model_config(self._reference.replace("/", "-") if plain else self._reference)
+        assert config is not None, "the model was built from it"
+        architecture = {
+            "library": "open_clip",
+            "embed_dim": config["embed_dim"],
+            "vision_cfg": config["vision_cfg"],
+            "quick_gelu": config.get("quick_gelu", False),
+        }
+        return architecture, self._model.visual  # pyright: ignore[reportReturnType]
+
+
+def _folder(model: str) -> Path | None:
+    """The directory that a model name means, absolute."""
+    if model.startswith(_LOCAL):
+        return Path(model.removeprefix(_LOCAL)).expanduser().absolute()
+    return local_folder(model)
 
 
 def _resolve(name: str, model: str, random: bool) -> tuple[str, str | None]:
     """The model name in open_clip's own spelling, and the tag where it takes one."""
     if model.startswith(_REMOTE):
         return model, None
-    folder = Path(model.removeprefix(_LOCAL)).expanduser() if model.startswith(_LOCAL) else local_folder(model)
+    folder = _folder(model)
     if folder is not None:
         _check_folder(name, folder, random)
         return f"{_LOCAL}{folder}", None

@@ -13,9 +13,12 @@ from jaxtyping import Float
 from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
+from binder.config.data import Precision
 from binder.errors import HubError
+from binder.hub.device import find_device
+from binder.hub.precision import cast_if_equal, place, probe_samples, worth_casting
 from binder.storage import hash_bytes, hash_json
-from binder.types import Sample
+from binder.types import ImageTower, Sample
 
 
 @runtime_checkable
@@ -38,12 +41,29 @@ class Hub(Protocol):
     @property
     def fingerprint(self) -> str: ...
 
+    @property
+    def precision(self) -> str:
+        """What the model computes in, `float32` or `bfloat16`; not part of the fingerprint."""
+        ...
+
     def embed(self, modality: str, samples: Sequence[Sample]) -> Float[Tensor, "sample dim"]:
         """Unit vectors, float32, on the CPU, in the order of `samples`."""
         ...
 
+    def prepare(self, modality: str, sample: Sample) -> Any:
+        """All that happens to one sample before it joins a batch; safe to call from several threads."""
+        ...
+
+    def embed_prepared(self, modality: str, prepared: Sequence[Any]) -> Float[Tensor, "sample dim"]:
+        """`embed` of samples that went through `prepare`."""
+        ...
+
     def check_frozen(self) -> None:
         """Raise `HubError` if a weight requires a gradient, trains, or has changed since loading."""
+        ...
+
+    def image_tower(self) -> ImageTower:
+        """A copy of the hub's own image tower; raises `HubError` where it has none that can be copied."""
         ...
 
     def to(self, device: torch.device | str) -> "Hub":
@@ -52,7 +72,7 @@ class Hub(Protocol):
 
 
 class FrozenHub(ABC):
-    """Base of the adapters: owns freezing, the drift check, normalisation and the fingerprint."""
+    """Base of the adapters: owns freezing, the drift check, precision, normalisation and the fingerprint."""
 
     def __init__(
         self,
@@ -68,15 +88,17 @@ class FrozenHub(ABC):
 
         Args:
             name: SCHEME:MODEL.
-            model: anything with parameters; put in evaluation mode, gradients off.
+            model: anything with parameters; put in evaluation mode, gradients off, weights in float32.
             native: modalities that `embed` accepts.
             dim: width of the vectors.
             preprocessing: JSON description of all that happens to a sample before the model.
             licence: of the weights.
         """
         self.name, self.native, self.dim, self.licence = name, native, dim, licence
-        self._model = model.eval().requires_grad_(False)
+        self._model = model.eval().requires_grad_(False).float()
         self._device = torch.device("cpu")
+        self._asked: Precision = "float32"
+        self._settled: str | None = None
         self._weights = _hash_weights(model)
         self._fingerprint = hash_json({"weights": self._weights, "preprocessing": preprocessing, "native": native})
 
@@ -84,8 +106,63 @@ class FrozenHub(ABC):
     def fingerprint(self) -> str:
         return self._fingerprint
 
-    @torch.no_grad()  # not inference_mode: a live hub's vectors enter the loss, whose backward saves them
+    def ask_precision(self, precision: Precision) -> "FrozenHub":
+        """Compute in `precision`; decided at first use, on the device the hub is on then, and final.
+
+        Raises:
+            HubError: already decided otherwise.
+        """
+        if self._settled not in (None, precision):
+            raise HubError.explain(
+                f"{self.name} computes in {self._settled} already",
+                got=precision,
+                fix="open it anew: open_hub(NAME, precision=...)",
+            )
+        self._asked = precision
+        return self
+
+    @property
+    def precision(self) -> str:
+        if self._settled is None:
+            self._settle()
+        assert self._settled is not None
+        return self._settled
+
+    @torch.inference_mode(False)  # it would leave weights that no ordinary forward may use
+    @torch.no_grad()
+    def _settle(self) -> None:
+        self._settled = "float32"
+        if not worth_casting(self.name, self._model, self._asked, self._device):
+            return
+        self.check_frozen()  # the last look at these weights: from here on the cast ones are watched
+        if self._asked == "bfloat16":
+            self._model.to(torch.bfloat16)
+        elif not cast_if_equal(self.name, self._model, self._probe):
+            return
+        self._settled, self._weights = "bfloat16", _hash_weights(self._model)
+
+    def _probe(self) -> Tensor:
+        parts = [self._run(name, [self.prepare(name, one) for one in probe_samples(name)]) for name in self.native]
+        return torch.cat(parts)
+
     def embed(self, modality: str, samples: Sequence[Sample]) -> Float[Tensor, "sample {self.dim}"]:
+        self._require(modality)
+        return self.embed_prepared(modality, [self.prepare(modality, sample) for sample in samples])
+
+    def prepare(self, modality: str, sample: Sample) -> Any:
+        del modality
+        return sample
+
+    @torch.no_grad()  # not inference_mode: a live hub's vectors enter the loss, whose backward saves them
+    def embed_prepared(self, modality: str, prepared: Sequence[Any]) -> Float[Tensor, "sample {self.dim}"]:
+        self._require(modality)
+        if len(prepared) == 0:
+            return torch.zeros(0, self.dim)
+        if self._settled is None:
+            self._settle()
+        return self._run(modality, prepared)
+
+    def _require(self, modality: str) -> None:
         if modality not in self.native:
             raise HubError.explain(
                 f"{self.name} does not embed {modality!r}",
@@ -93,9 +170,9 @@ class FrozenHub(ABC):
                 choices=self.native,
                 fix="train a tower for it, or choose another hub",
             )
-        if len(samples) == 0:
-            return torch.zeros(0, self.dim)
-        vectors = self._forward(modality, samples).float().cpu()
+
+    def _run(self, modality: str, prepared: Sequence[Any]) -> Tensor:
+        vectors = self._forward(modality, prepared).float().cpu()
         if not torch.isfinite(vectors).all() or (vectors.norm(dim=-1) == 0).any():
             raise HubError.explain(
                 f"{self.name} returned NaN, infinite or zero vectors for {modality}", fix="check precision and samples"
@@ -103,8 +180,12 @@ class FrozenHub(ABC):
         return nn.functional.normalize(vectors, dim=-1)
 
     @abstractmethod
-    def _forward(self, modality: str, samples: Sequence[Sample]) -> Tensor:
-        """Prepare `samples` on `self._device`, run the model, return raw vectors (n, dim)."""
+    def _forward(self, modality: str, samples: Sequence[Any]) -> Tensor:
+        """Put samples, as `prepare` left them, into a batch (floats through `_place`); return raw vectors (n, dim)."""
+
+    def _place(self, inputs: Tensor) -> Tensor:
+        """Inputs on the model's device, floats in the type of its weights."""
+        return place(inputs, self._model)
 
     def check_frozen(self) -> None:
         trainable = [name for name, weight in self._model.named_parameters() if weight.requires_grad]
@@ -124,8 +205,35 @@ class FrozenHub(ABC):
                 fix="reload the hub",
             )
 
+    def image_tower(self) -> ImageTower:
+        """A copy of the hub's own image tower, for modalities that start from it.
+
+        In float32, whatever the hub computes in; weights it has cast to bfloat16 come rounded.
+
+        Raises:
+            HubError: the hub has none that can be copied.
+        """
+        described = self._image_network()
+        if described is None:
+            raise HubError.explain(
+                f"{self.name} has no image tower that can be copied",
+                got="encoder: hub-copy",
+                expected="a hub of open_clip or transformers that embeds images",
+                fix="use another encoder",
+            )
+        architecture, network = described
+        return ImageTower(
+            architecture=architecture,
+            weights={name: _copy(weight) for name, weight in network.state_dict().items()},
+            origin={"hub": self.name, "fingerprint": self.fingerprint, "licence": self.licence},
+        )
+
+    def _image_network(self) -> tuple[dict[str, Any], nn.Module] | None:
+        """What rebuilds the image tower, as JSON, and the tower itself; None where there is none to copy."""
+        return None
+
     def to(self, device: torch.device | str) -> "FrozenHub":
-        self._device = torch.device(device)
+        self._device = find_device(device)
         self._model.to(self._device)
         return self
 
@@ -137,3 +245,8 @@ def _hash_weights(model: nn.Module) -> str:
         for name, tensor in sorted(model.state_dict().items())
     ]
     return hash_bytes("\n".join(parts).encode())
+
+
+def _copy(weight: Tensor) -> Tensor:
+    copied = weight.detach().cpu().clone()
+    return copied.float() if copied.is_floating_point() else copied

@@ -18,8 +18,10 @@ from binder.hub.describe import (
     check_complete,
     check_texts,
     describe_tokenizer,
+    hub_name,
+    loading,
     local_folder,
-    quiet_loading,
+    no_folder,
 )
 from binder.hub.protocol import FrozenHub
 from binder.storage import read_json
@@ -46,8 +48,10 @@ class SentenceTransformersHub(FrozenHub):
         Raises:
             HubError: a package is not installed, no such model, or weights missing in part.
         """
-        name = f"sentence-transformers:{model}"
-        folder = _minilm_folder(name) if model == MINILM else local_folder(model)
+        folder = None if model == MINILM else local_folder(model)
+        name = hub_name("sentence-transformers", model, folder)  # minilm keeps its name: where it lies is pip's affair
+        if model == MINILM:
+            folder = _minilm_folder(name)
         if folder is not None:
             _check_folder(name, folder)
         network = _load(name, str(folder or model), revision, local=folder is not None)
@@ -99,7 +103,7 @@ def _minilm_folder(name: str) -> Path:
 def _check_folder(name: str, folder: Path) -> None:
     """The directory, its module list, and weights as safetensors in the first module's folder."""
     if not folder.is_dir():
-        raise HubError.explain(f"cannot load {name}", got=f"no directory {folder}", fix="check the path")
+        raise no_folder(name, folder)
     if not (folder / "modules.json").is_file():
         found = sorted(path.name for path in folder.iterdir())
         raise HubError.explain(
@@ -114,29 +118,18 @@ def _check_folder(name: str, folder: Path) -> None:
 
 
 def _load(name: str, model: str, revision: str | None, *, local: bool) -> Any:
-    try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError as error:
-        raise HubError.explain(
-            f"cannot load {name}", got=str(error), fix='pip install "hub-binder[sentence-transformers]"'
-        ) from error
+    expected = "a sentence-transformers model: id, or directory with modules.json"
     options = {"revision": revision, "local_files_only": local}
-    try:
-        with quiet_loading():
-            network = SentenceTransformer(
-                model,
-                device="cpu",  # `to` moves it; the library would choose a device by itself
-                model_kwargs={"use_safetensors": True},
-                **options,
-            )
-            report = _loading_report(network, model, options)
-    except Exception as error:  # the library raises its own errors, the hub client's and those of safetensors
-        raise HubError.explain(
-            f"cannot load {name}",
-            got=f"{type(error).__name__}: {error}",
-            expected="a sentence-transformers model: id, or directory with modules.json",
-            fix="check the name, your login and the network; without network, give a directory",
-        ) from error
+    with loading(name, extra="sentence-transformers", expected=expected):
+        from sentence_transformers import SentenceTransformer
+
+        network = SentenceTransformer(
+            model,
+            device="cpu",  # `to` moves it; the library would choose a device by itself
+            model_kwargs={"use_safetensors": True},
+            **options,
+        )
+        report = _loading_report(network, model, options)
     check_complete(name, report)
     return network
 

@@ -5,9 +5,9 @@ to every hub vector and counts it in the fingerprint. Off (`none`) by default.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from binder.errors import ArtifactError, HubError
 from binder.hub.protocol import Hub
 from binder.storage import hash_bytes, hash_json, new_artifact, read_manifest
-from binder.types import Sample
+from binder.types import ImageTower, Sample
 
 TransformKind = Literal["none", "centre", "whiten"]
 KIND = "hub-transform"
@@ -156,9 +156,27 @@ class TransformedHub:
             return self.hub.fingerprint
         return hash_json({"hub": self.hub.fingerprint, "transform": self.transform.fingerprint})
 
+    @property
+    def precision(self) -> str:
+        """What the hub computes in; the transform itself is float32."""
+        return self.hub.precision
+
     def embed(self, modality: str, samples: Sequence[Sample]) -> Float[Tensor, "sample {self.dim}"]:
         """Unit vectors after the transform, float32, on the CPU."""
         return self.transform(self.hub.embed(modality, samples))
+
+    def prepare(self, modality: str, sample: Sample) -> Any:
+        """As the hub does."""
+        return self.hub.prepare(modality, sample)
+
+    def embed_prepared(self, modality: str, prepared: Sequence[Any]) -> Float[Tensor, "sample {self.dim}"]:
+        """`embed` of prepared samples."""
+        return self.transform(self.hub.embed_prepared(modality, prepared))
+
+    def image_tower(self) -> ImageTower:
+        """The image tower of the hub, with the transform that makes its vectors this hub's."""
+        matrix, offset = self.transform.matrix, -self.transform.matrix @ self.transform.mean
+        return replace(self.hub.image_tower(), matrix=matrix, offset=offset)
 
     def check_frozen(self) -> None:
         """Raise `HubError` if the hub is not frozen or has drifted."""

@@ -8,7 +8,8 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from binder.errors import HubError
 from binder.hub.describe import (
@@ -18,8 +19,9 @@ from binder.hub.describe import (
     check_folder,
     check_texts,
     describe_tokenizer,
+    hub_name,
+    loading,
     local_folder,
-    quiet_loading,
     to_pil,
 )
 from binder.hub.protocol import FrozenHub
@@ -48,8 +50,8 @@ class TransformersHub(FrozenHub):
             HubError: transformers is not installed, no such model, not a dual encoder, or weights
                 that are missing in part.
         """
-        name = f"transformers:{model}"
         folder = local_folder(model)
+        name = hub_name("transformers", model, folder)
         if folder is not None:
             check_folder(name, folder, needs="config.json")
         network, processor = _load(name, str(folder or model), revision, local=folder is not None)
@@ -73,15 +75,33 @@ class TransformersHub(FrozenHub):
             licence=card_licence(folder) if folder else None,
         )
 
-    def _forward(self, modality: str, samples: Sequence[Sample]) -> Tensor:
+    def prepare(self, modality: str, sample: Sample) -> Any:
         if modality == "image":
-            images = [to_pil(self.name, sample) for sample in samples]
-            inputs = self._images(images, return_tensors="pt").to(self._device)
+            return dict(self._images([to_pil(self.name, sample)], return_tensors="pt"))
+        return sample
+
+    def _forward(self, modality: str, samples: Sequence[Any]) -> Tensor:
+        if modality == "image":
+            inputs = {name: self._place(torch.cat([one[name] for one in samples])) for name in samples[0]}
             return _pooled(self._model.get_image_features(**inputs))  # pyright: ignore[reportCallIssue]
         texts = check_texts(self.name, list(samples))
         self.truncation.note([len(tokens) for tokens in self._tokenizer(texts, verbose=False)["input_ids"]])
-        inputs = self._tokenize(texts).to(self._device)
+        inputs = {name: self._place(tensor) for name, tensor in self._tokenize(texts).items()}
         return _pooled(self._model.get_text_features(**inputs))  # pyright: ignore[reportCallIssue]
+
+    def _image_network(self) -> tuple[dict[str, Any], nn.Module] | None:
+        vision_model = getattr(self._model, "vision_model", None)
+        if vision_model is None:
+            return None
+        parts = nn.ModuleDict({"vision_model": vision_model})
+        projection = getattr(self._model, "visual_projection", None)  # CLIP has one, SigLIP has none
+        if projection is not None:
+            parts["visual_projection"] = projection
+        return {
+            "library": "transformers",
+            "vision_config": vision_model.config.to_dict(),
+            "projection": None if projection is None else list(projection.weight.shape),
+        }, parts
 
     def _tokenize(self, texts: list[str]) -> Any:
         padding = "max_length" if self._context_length <= _PAD_ALL_UP_TO else "longest"
@@ -91,26 +111,13 @@ class TransformersHub(FrozenHub):
 
 
 def _load(name: str, model: str, revision: str | None, *, local: bool) -> tuple[Any, Any]:
-    try:
-        from transformers import AutoModel, AutoProcessor
-    except ImportError as error:
-        raise HubError.explain(
-            f"cannot load {name}", got=str(error), fix='pip install "hub-binder[transformers]"'
-        ) from error
+    expected = "a model id or a directory with config, processor and weights as safetensors"
     options = {"revision": revision, "local_files_only": local}
-    try:
-        with quiet_loading():
-            network, report = AutoModel.from_pretrained(
-                model, use_safetensors=True, output_loading_info=True, **options
-            )
-            processor = AutoProcessor.from_pretrained(model, **options)
-    except Exception as error:  # the library raises its own errors, the hub client's and those of safetensors
-        raise HubError.explain(
-            f"cannot load {name}",
-            got=f"{type(error).__name__}: {error}",
-            expected="a model id or a directory with config, processor and weights as safetensors",
-            fix="check the name, your login and the network; without network, give a directory",
-        ) from error
+    with loading(name, extra="transformers", expected=expected):
+        from transformers import AutoModel, AutoProcessor
+
+        network, report = AutoModel.from_pretrained(model, use_safetensors=True, output_loading_info=True, **options)
+        processor = AutoProcessor.from_pretrained(model, **options)
     check_complete(name, report)
     if not all(hasattr(network, method) for method in ("get_image_features", "get_text_features")):
         raise HubError.explain(

@@ -5,15 +5,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from rich.console import Console
 
 from binder.config import HubConfig, RunConfig
-from binder.data import OnError, PairTable, SkipReport
+from binder.data import OnError, PairTable, SkipReport, ViewedSpec, ViewRule
 from binder.errors import ConfigError, TrainingError
 from binder.hub import Hub, open_hub
 from binder.hub.cache import HubCache, build_hub_cache
-from binder.hub.targets import HubTargets, cached_targets, live_targets
+from binder.hub.targets import HubTargets, cached_targets, live_targets, plan_views
 from binder.hub.transform import TransformedHub, fit_hub_transform
 from binder.registry import create_modality
 from binder.run.progress import track
@@ -29,17 +28,14 @@ class Anchors:
         hub: as opened, or of an existing space, transform included.
         config: the run's hub section.
         on_error: `raise` or `skip`, for the hub's own samples.
-        engine: its first process writes caches, the others then read them.
         console: where progress is drawn.
     """
 
-    def __init__(
-        self, hub: Hub, config: HubConfig, *, on_error: OnError, engine: Accelerator, console: Console | None
-    ) -> None:
+    def __init__(self, hub: Hub, config: HubConfig, *, on_error: OnError, console: Console | None) -> None:
         self.raw = hub.hub if isinstance(hub, TransformedHub) else hub
         self.hub, self.config = hub, config
         self.on_error: OnError = on_error
-        self.engine, self.console = engine, console
+        self.console = console
         self.skips = SkipReport()
 
     def check(self, modalities: Sequence[str], table: PairTable) -> None:
@@ -64,15 +60,19 @@ class Anchors:
         transform = fit_hub_transform(self.config.transform, torch.from_numpy(np.concatenate(vectors)))
         self.hub = TransformedHub(self.raw, transform)
 
-    def cache(self, modality: str, table: PairTable) -> HubCache:
-        """The cache of one hub modality of `table`, built or resumed if it is not there."""
-        title = f"hub cache: {modality}"
-        with self.engine.main_process_first(), track(self.console, title, len(table)) as progress:
+    def cache(self, modality: str, table: PairTable, *, view: int = 0) -> HubCache:
+        """The cache of one hub modality of `table`, or of one view of it; built or resumed if it is not there.
+
+        The run's processes all call this: they share out the shards, and go on when the cache is complete.
+        """
+        title = f"hub cache: {modality}" + (f", view {view} of {self.config.views}" if view else "")
+        spec = create_modality(modality)
+        with track(self.console, title, len(table)) as progress:
             cache = build_hub_cache(
                 self.raw,
                 table,
                 modality,
-                create_modality(modality),
+                ViewedSpec(spec=spec, rule=self._rule, number=view) if view else spec,
                 self.config.cache,
                 on_error=self.on_error,
                 progress=progress,
@@ -80,13 +80,23 @@ class Anchors:
         self.skips.extend(cache.skips)
         return cache
 
-    def targets(self, modalities: Sequence[str], table: PairTable) -> HubTargets:
-        """Targets for the rows of `table`, cached or live as configured."""
-        if self.config.mode == "live":
-            specs = {modality: create_modality(modality) for modality in modalities}
-            return live_targets(self.hub, table, specs)
+    def targets(self, modalities: Sequence[str], table: PairTable, *, training: bool = False) -> HubTargets:
+        """Targets for the rows of `table`, cached or live as configured; views are for training rows only."""
+        specs = {modality: create_modality(modality) for modality in modalities}
+        live, picture, views = self.config.mode == "live", None, None
+        if training and self.config.views:
+            picture, views = plan_views(table, specs, self._rule, count=None if live else self.config.views)
+        if live:
+            return live_targets(self.hub, table, specs, views=views)
         caches = {modality: self.cache(modality, table) for modality in modalities}
-        return cached_targets(caches, self.hub.transform if isinstance(self.hub, TransformedHub) else None)
+        numbers = range(1, self.config.views + 1)
+        viewed = {picture: [self.cache(picture, table, view=number) for number in numbers]} if picture else {}
+        transform = self.hub.transform if isinstance(self.hub, TransformedHub) else None
+        return cached_targets(caches, transform, views=views, viewed=viewed)
+
+    @property
+    def _rule(self) -> ViewRule:
+        return ViewRule(smallest=self.config.smallest_view, mirror=self.config.mirror_views)
 
 
 def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[str, Path]:
@@ -95,9 +105,8 @@ def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[s
     Returns:
         "SPLIT/MODALITY" -> folder of the cache.
     """
-    hub = open_hub(config.hub.name, **config.hub.options)
-    engine = start_engine(config.train.precision)
-    anchors = Anchors(hub, config.hub, on_error=config.data.on_error, engine=engine, console=console)
+    hub = hub_of(config, None).to(start_engine(config.train.precision).device)
+    anchors = Anchors(hub, config.hub, on_error=config.data.on_error, console=console)
     splits = open_splits(config.data, seed=config.seed, specs=tower_specs(config))
     native = [modality for modality in anchors.raw.native if modality in next(iter(splits.values())).columns]
     return {
@@ -114,7 +123,7 @@ def hub_of(config: RunConfig, space: Space | None) -> Hub:
         TrainingError: the space has another hub or transform.
     """
     if space is None:
-        return open_hub(config.hub.name, **config.hub.options)
+        return open_hub(config.hub.name, precision=config.hub.precision, **config.hub.options)
     kind = space.hub.transform.kind if isinstance(space.hub, TransformedHub) else "none"
     if (space.hub.name, kind) != (config.hub.name, config.hub.transform):
         raise TrainingError.explain(

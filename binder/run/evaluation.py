@@ -104,7 +104,7 @@ def evaluate_run(
     splits = open_splits(config.data, seed=config.seed, specs=tower_specs(config))
     settings = config.evaluate
     report = evaluate(
-        Space.load(folder, device=device),
+        Space.load(folder, device=device, precision=config.hub.precision),
         require_split(splits, split or settings.split),
         relevance=settings.relevance,
         modalities=settings.modalities,
@@ -189,7 +189,7 @@ class _Encoder:
         samples = ModalityDataset(table, checkpoint.spec, on_error=self.on_error, cache=True)
         rows, vectors, skips = self._encode_samples(f"encoding {name}", checkpoint.tower, samples)
         self.skips.extend(skips)
-        twin = checkpoint.untrained().to(self.space.device)
+        twin = checkpoint.untrained(self.space.hub).to(self.space.device)
         untrained = self._encode_samples(f"encoding {name}, untrained", twin, samples)[1]
         return self._encoded(name, table, rows, vectors, native=False, untrained=untrained, centre=checkpoint.centre)
 

@@ -77,7 +77,7 @@ def test_a_hub_whose_weights_train_fails_the_frozen_line():
 
 
 def test_check_name_tells_hubs_from_modalities(tmp_path, monkeypatch):
-    monkeypatch.setattr("binder.check.open_hub", lambda name: LetterHub())
+    monkeypatch.setattr("binder.check.open_hub", lambda name, precision: LetterHub())
     assert len(check_name("open_clip:any")) == len(LINES)
     assert len(check_name("thermal", picture=tmp_path / "thermal.png")) == 13
     assert (tmp_path / "thermal.png").read_bytes().startswith(b"\x89PNG")

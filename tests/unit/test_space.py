@@ -32,8 +32,8 @@ register_modality(Toy)
 def toy_hubs(monkeypatch: pytest.MonkeyPatch) -> None:
     """`toy:SEED` opens a toy hub."""
 
-    def open_toy(name: str, **options: Any) -> ToyHub:
-        return ToyHub(seed=int(name.removeprefix("toy:")), **options)
+    def open_toy(name: str, *, precision: str = "auto", **options: Any) -> ToyHub:
+        return ToyHub(seed=int(name.removeprefix("toy:")), **options).ask_precision(precision)
 
     monkeypatch.setattr(space_module, "open_hub", open_toy)
 
@@ -108,7 +108,7 @@ def test_spaces_of_different_hubs_are_refused(tmp_path: Path) -> None:
 
 def test_a_hub_whose_weights_changed_since_saving_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = _save(tmp_path / "a", ToyHub(), Toy())
-    monkeypatch.setattr(space_module, "open_hub", lambda name: ToyHub(seed=7))
+    monkeypatch.setattr(space_module, "open_hub", lambda name, precision: ToyHub(seed=7))
     with pytest.raises(HubMismatchError):
         Space.load(folder)
 
