@@ -15,6 +15,24 @@ def uniform(low: float, high: float, generator: Generator, *, size: tuple[int, .
     return low + (high - low) * torch.rand(size, generator=generator)
 
 
+def random_crop(
+    picture: Float[Tensor, "channel size size"], generator: Generator, *, smallest: float
+) -> Float[Tensor, "channel size size"]:
+    """Cut out a random square and scale it back, by bilinear interpolation.
+
+    Args:
+        picture: square.
+        generator: all chance.
+        smallest: side of the smallest square, as a share of the side; 1 for the whole picture.
+    """
+    share, down, right = torch.rand(3, generator=generator).tolist()
+    size = picture.shape[-1]
+    side = max(1, round(size * (smallest + (1 - smallest) * share)))
+    top, left = round((size - side) * down), round((size - side) * right)
+    crop = picture[None, :, top : top + side, left : left + side]
+    return torch.nn.functional.interpolate(crop, size=(size, size), mode="bilinear", align_corners=False)[0]
+
+
 def time_path(length: int, *, crop: float, warp: float, generator: Generator) -> Float[Tensor, " length"]:
     """Draw increasing positions in 0..length-1 at which to read a sequence again: another tempo.
 

@@ -22,38 +22,18 @@ class _StillNet(nn.Module):
         return self.image(x.squeeze(2))
 
 
-def still_encoder(*, channels: tuple[int, ...] = (32, 64, 128, 256), dropout: float = 0.0) -> nn.Module:
-    """Build the encoder of still maps."""
-    return _StillNet(channels=tuple(channels), dropout=dropout)
+def still_encoder(**options: Any) -> nn.Module:
+    """Build the encoder of still maps; options of `ImageConvNet`."""
+    return _StillNet(**options)
 
 
-def clip_encoder(
-    *,
-    size: int,
-    num_frames: int,
-    patch: int = 4,
-    frame_channels: tuple[int, ...] = (32, 64, 96),
-    frame_features: int = 128,
-    channels: tuple[int, ...] = (192, 256),
-    stack: int = 2,
-    kernel: int = 3,
-    dropout: float = 0.2,
-) -> ClipConvNet:
-    """Build the encoder of clips.
+def clip_encoder(*, size: int, num_frames: int, **options: Any) -> ClipConvNet:
+    """Build the encoder of clips; options of `ClipConvNet`.
 
     Raises:
         ValueError: `num_frames` cannot be cut into stacks.
     """
-    if num_frames % stack:
-        raise ValueError(f"num_frames {num_frames} is not divisible by stack {stack}")
-    return ClipConvNet(
-        CHANNELS,
-        size=size,
-        patch=patch,
-        frame_channels=tuple(frame_channels),
-        frame_features=frame_features,
-        channels=tuple(channels),
-        stack=stack,
-        kernel=kernel,
-        dropout=dropout,
-    )
+    network = ClipConvNet(CHANNELS, size=size, **options)
+    if num_frames % network.stack:
+        raise ValueError(f"num_frames {num_frames} is not divisible by stack {network.stack}")
+    return network

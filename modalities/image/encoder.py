@@ -1,12 +1,15 @@
 """The default image encoder; called by `Image.encoder`."""
 
-from collections.abc import Sequence
+from typing import Any
 
 from torch import nn
 
 from binder.towers.blocks import ImageConvNet
 
 
-def build_encoder(*, channels: Sequence[int] = (32, 64, 128, 256), dropout: float = 0.0) -> nn.Module:
-    """Strided convolutions over the RGB square: (batch, 3, size, size) -> (batch, 2 * channels[-1])."""
-    return ImageConvNet(3, channels=tuple(channels), dropout=dropout)
+def build_encoder(**options: Any) -> nn.Module:
+    """Strided convolutions over the RGB square; options of `ImageConvNet`.
+
+    (batch, 3, size, size) -> (batch, 2 * channels[-1]).
+    """
+    return ImageConvNet(3, **options)

@@ -2,7 +2,9 @@
 
 import torch
 from jaxtyping import Float
-from torch import Generator, Tensor, nn
+from torch import Generator, Tensor
+
+from binder.towers.vary import random_crop
 
 
 def vary_thermal(
@@ -22,11 +24,7 @@ def vary_thermal(
         drift: the largest offset, in units of the tensor; uncooled cameras drift between shutter events.
         flip: mirror every second picture.
     """
-    share, down, right, offset, coin = torch.rand(5, generator=generator).tolist()
-    size = picture.shape[-1]
-    side = max(1, round(size * (smallest_crop + (1 - smallest_crop) * share)))
-    top, left = round((size - side) * down), round((size - side) * right)
-    crop = picture[None, :, top : top + side, left : left + side]
-    varied = nn.functional.interpolate(crop, size=(size, size), mode="bilinear", align_corners=False)[0]
+    varied = random_crop(picture, generator, smallest=smallest_crop)
+    offset, coin = torch.rand(2, generator=generator).tolist()
     varied = varied + drift * (2 * offset - 1)
     return varied.flip(-1) if flip and coin < 0.5 else varied

@@ -7,11 +7,26 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binder.towers.vary import read_at, rotation, small_rotation, time_path, uniform
+from binder.towers.vary import random_crop, read_at, rotation, small_rotation, time_path, uniform
 
 
 def seeded(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_random_crop_of_a_ramp_is_a_flatter_ramp_inside_it(seed):
+    rows, columns = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+    varied = random_crop(torch.stack([rows, columns]), seeded(seed), smallest=0.5)
+    slopes = varied[0, 16, 5] - varied[0, 15, 5], varied[1, 5, 16] - varied[1, 5, 15]
+    assert slopes[0] == pytest.approx(slopes[1].item(), abs=1e-4) and 0.5 <= slopes[0] <= 1
+    assert varied.min() >= 0 and varied.max() <= 31
+    torch.testing.assert_close(varied[0], varied[0, :, :1].expand(32, 32))  # no turn, no shear
+
+
+def test_the_largest_crop_is_the_picture_itself():
+    picture = torch.randn(3, 8, 8)
+    torch.testing.assert_close(random_crop(picture, seeded(0), smallest=1.0), picture)
 
 
 @given(
