@@ -20,6 +20,7 @@ def build_side(
     table: PairTable,
     anchors: Anchors,
     *,
+    training: bool,
     skips: SkipReport,
     console: Console | None,
 ) -> Side:
@@ -30,18 +31,19 @@ def build_side(
         spec: the tower's modality.
         table: one split.
         anchors: give the hub's vectors.
+        training: whether these rows are learned from; only they have views.
         skips: gets the samples that could not be read, where all are read at once.
         console: where progress is drawn.
     """
     name, data = spec.name, config.data
     hub_modalities = config.towers[name].hub_modalities
-    targets = anchors.targets(hub_modalities, table)
+    targets = anchors.targets(hub_modalities, table, training=training)
     samples = ModalityDataset(table, spec, on_error=data.on_error, cache=data.keep_in_memory)
     rows = np.flatnonzero(table.present(name) & targets.present.any(axis=1))
     if data.keep_in_memory:
         rows = _read_all(samples, rows, skips, console)
     keys = pair_keys(table, hub_modalities, config.loss_for(name).positives)
-    return Side(table=table, samples=samples, targets=targets, keys=keys, rows=rows)
+    return Side(table=table, samples=samples, targets=targets, keys=keys, rows=rows, hub=anchors.hub.fingerprint)
 
 
 def _read_all(samples: ModalityDataset, rows: np.ndarray, skips: SkipReport, console: Console | None) -> np.ndarray:
