@@ -42,7 +42,7 @@ def validate(
         Score name -> value; hit@5 and hit@10 only where every gallery is that large, `shared` only
         where there are two hub items to confuse.
     """
-    rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers)
+    rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers, shared=True)
     scores = [
         score
         for anchor in range(len(targets.anchors))
