@@ -77,7 +77,7 @@ def scores_of(report: Report) -> dict[str, Any]:
     for headline in report.headlines:
         if headline.name in ("emergent", "emergent, tower to tower"):  # the latter comes last where there are both
             scores |= {name: vars(headline.metrics[name]) for name in CELL_METRICS}
-    trained = [cell for cell in report.cells if cell.why_not is None and cell.certificate.verdict == "trained"]
+    trained = [cell for cell in report.cells if cell.why_not is None and cell.certificate.status == "trained"]
     to_hub = [cell.metrics["hit@1"].value for cell in trained if cell.gallery in ("text", "image")]
     return scores | {"to hub hit@1": float(np.mean(to_hub))}
 
