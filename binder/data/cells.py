@@ -4,6 +4,7 @@ A null cell is a missing modality and becomes None. Nothing is cast: an array ke
 that its column declares, and a type that no modality can read is an error when the table opens.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from binder.data.shards import PLACE, read_member
 from binder.errors import SampleError, TableError
 from binder.storage import hash_bytes, hash_file, hash_json
 from binder.types import Source
@@ -34,16 +36,18 @@ def check_cell_type(column: str, modality: str, dtype: pa.DataType, *, text: boo
     )
 
 
-def to_source(cell: pa.Scalar, *, text: bool, root: Path | None) -> Source | None:
+def to_source(cell: pa.Scalar, *, text: bool, root: Path | None, shards: Sequence[Path] = ()) -> Source | None:
     """Turn an Arrow scalar into what `ModalitySpec.load` takes; None for a null cell.
 
     Args:
         cell: one cell.
         text: whether a string is the sample itself; otherwise it is a path.
         root: folder that relative paths start at; None leaves them as they are.
+        shards: the archives that a cell may name a place in.
 
     Raises:
-        SampleError: an array with holes or rows of different lengths, or an empty struct.
+        SampleError: an array with holes or rows of different lengths, an empty struct, or a shard that
+            is gone or cut off.
     """
     if not cell.is_valid:
         return None
@@ -51,6 +55,9 @@ def to_source(cell: pa.Scalar, *, text: bool, root: Path | None) -> Source | Non
         cell = cell.value
     if _is_list(cell.type):
         return _to_array(cell)
+    if shards and cell.type == PLACE:
+        place = cell.as_py()
+        return read_member(shards[place["shard"]], place["offset"], place["size"])
     if pa.types.is_struct(cell.type):
         return _from_struct(cell, root)
     value = cell.as_py()
@@ -75,7 +82,7 @@ def content_hash(source: Source | None) -> str | None:
         case None:
             return None
         case Path():
-            return hash_file(source) if source.is_file() else None
+            return hash_file(source) if _is_file(source) else None
         case str():
             return hash_bytes(source.encode("utf-8"))
         case bytes():
@@ -86,6 +93,13 @@ def content_hash(source: Source | None) -> str | None:
         case dict():
             return hash_json({key: _part_hash(value) for key, value in source.items()})
     raise AssertionError(f"not a source: {type(source).__name__}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name too long for the file system; reading it reports why
+        return False
 
 
 def _part_hash(value: Any) -> Any:

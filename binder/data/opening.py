@@ -2,22 +2,31 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from datasets import Dataset
 
-from binder.data import folders, sources
+from binder.data import folders, shards, sources
 from binder.data.mapping import is_text, map_columns
 from binder.errors import TableError
 from binder.modality import ModalitySpec
 
 
+class Opened(NamedTuple):
+    """A table's rows, the folder its relative paths start at, and the archives that its cells lie in."""
+
+    dataset: Dataset
+    root: Path | None
+    shards: tuple[Path, ...] = ()
+
+
 def load_table(
     source: str, columns: Mapping[str, str] | None, specs: Mapping[str, ModalitySpec], verbatim: set[str]
-) -> tuple[Dataset, Path | None]:
-    """Find the dataset behind `source`, and the folder its relative paths start at.
+) -> Opened:
+    """Find the dataset behind `source`.
 
     Args:
-        source: a file, a folder or a hub id.
+        source: a file, a folder, shards or a hub id.
         columns: modality -> column or subfolder; None to take those named like a modality.
         specs: modalities that are not registered.
         verbatim: CSV columns kept as the strings that are written.
@@ -26,28 +35,30 @@ def load_table(
         TableError: nothing of the kind is there, or it does not parse.
     """
     path = Path(source)
+    if archives := shards.find_shards(source):
+        return Opened(shards.load_shards(archives), archives[0].parent, tuple(archives))
     if path.is_file():
-        return sources.load_file(path, verbatim=verbatim), path.parent
+        return Opened(sources.load_file(path, verbatim=verbatim), path.parent)
     if path.is_dir() and sources.is_saved_dataset(path):
-        return sources.load_saved(path), path
+        return Opened(sources.load_saved(path), path)
     if path.is_dir():
         names = folders.subfolders(path)
         if not names:
             raise TableError.explain(
                 "no table in this folder",
                 got=path.absolute(),
-                expected="subfolders named after modalities, or a dataset written by save_to_disk",
+                expected="subfolders named after modalities, .tar shards, or a dataset written by save_to_disk",
                 fix="name the table file itself if there is one",
             )
         chosen = map_columns(names, columns and _that_exist(columns, names), specs)
         texts = {name for name in chosen if is_text(name, specs)}
-        return folders.load_folder(path, chosen, texts=texts, verbatim=verbatim), path
+        return Opened(folders.load_folder(path, chosen, texts=texts, verbatim=verbatim), path)
     if sources.looks_like_hub_id(source) and not path.suffix:
-        return sources.load_hub(source), None
+        return Opened(sources.load_hub(source), None)
     raise TableError.explain(
         "no such table",
         got=path.absolute(),
-        expected="a .csv, .jsonl, .json or .parquet file, a folder, or a hub dataset ORG/NAME",
+        expected="a .csv, .jsonl, .json or .parquet file, .tar shards, a folder, or a hub dataset ORG/NAME",
         fix="check the path",
     )
 

@@ -58,7 +58,14 @@ def read_csv(path: Path, *, verbatim: set[str]) -> pa.Table:
         quoted_strings_can_be_null=False,
     )
     parse = csv.ParseOptions(newlines_in_values=True)
-    return csv.read_csv(path, parse_options=parse, convert_options=convert)
+    return _check_names(path, csv.read_csv(path, parse_options=parse, convert_options=convert))
+
+
+def _check_names(path: Path, table: pa.Table) -> pa.Table:
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise TableError.explain("a column name twice", got=f"{path}: {', '.join(twice)}", fix="rename one of them")
+    return table
 
 
 def is_saved_dataset(path: Path) -> bool:
@@ -128,7 +135,7 @@ def _json_column(path: Path, name: str, cells: list[Any]) -> pa.Array:
 
 def _read_parquet(path: Path) -> Dataset:
     if path.stat().st_size <= IN_MEMORY_BYTES:
-        return Dataset(parquet.read_table(path))
+        return Dataset(_check_names(path, parquet.read_table(path)))
     with _quiet():
         return Dataset.from_parquet(str(path))  # pyright: ignore[reportReturnType]
 

@@ -43,7 +43,8 @@ class PairTable:
     has_groups: bool
     labels: list[str] | None
     root: Path | None
-    _dataset: Dataset  # shared by all selections, like the two below
+    _dataset: Dataset  # shared by all selections, like the three below
+    _shards: tuple[Path, ...]  # archives that cells may lie in
     _texts: frozenset[str]
     _hashes: dict[str, dict[int, str | None]]
     _rows: np.ndarray  # places of this table's rows in the Arrow table under `_dataset`
@@ -64,8 +65,9 @@ class PairTable:
 
         Args:
             source: a .csv, .jsonl, .json or .parquet file; a folder of per-modality subfolders (see
-                `binder.data.folders`); a folder written by `save_to_disk`; or a hub dataset ORG/NAME.
-            columns: modality -> column (or subfolder). Default: every column named like a modality.
+                `binder.data.folders`); WebDataset shards (`shards/{000..009}.tar`, `shards/*.tar`, a folder of
+                them); a folder written by `save_to_disk`; or a hub dataset ORG/NAME.
+            columns: modality -> column (or subfolder, or extension). Default: every column named like a modality.
             id: column of unique names; default `id`, else row numbers.
             group: column of groups; default `group` where there is one.
             label: column of labels; default `label` where there is one.
@@ -79,10 +81,11 @@ class PairTable:
         specs = dict(specs or {})
         names = {id or "id", group or "group", label or "label"}
         verbatim = names | {*modality_names(), *specs, *(columns or {}).values()}
-        dataset, home = load_table(str(source), columns, specs, verbatim)
-        return cls.from_dataset(
+        dataset, home, shards = load_table(str(source), columns, specs, verbatim)
+        table = cls.from_dataset(
             dataset, root=root or home, columns=columns, id=id, group=group, label=label, specs=specs
         )
+        return replace(table, _shards=shards)
 
     @classmethod
     def from_dataset(
@@ -115,6 +118,7 @@ class PairTable:
             labels=None if given_label is None else _strings(dataset, given_label),
             root=root,
             _dataset=dataset,
+            _shards=(),
             _texts=texts,
             _hashes={name: {} for name in columns},
             _rows=_stored_rows(dataset),
@@ -157,10 +161,10 @@ class PairTable:
 
         Raises:
             TableError: no column for this modality.
-            SampleError: an array cell with holes or of uneven shape.
+            SampleError: an array cell with holes or of uneven shape, or a shard that is gone or cut off.
         """
         cell = self._dataset.data.column(self._column(modality))[int(self._rows[index])]
-        return to_source(cell, text=modality in self._texts, root=self.root)
+        return to_source(cell, text=modality in self._texts, root=self.root, shards=self._shards)
 
     def present(self, modality: str) -> np.ndarray:
         """True for the rows that hold something for `modality`, bool (row,)."""

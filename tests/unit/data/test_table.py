@@ -221,6 +221,13 @@ def test_mapped_columns_and_root(folder, tmp_path):
         table.cell(0, "text")
 
 
+def test_a_path_too_long_for_the_file_system_is_a_missing_file(tmp_path):
+    table = PairTable.open(_write(tmp_path, f"id,radar\na,{'x' * 5000}\n"), specs=SPECS)
+    assert table.content_hashes("radar") == [None] and table.present("radar").all()
+    with pytest.raises(SampleError, match="row 'a', modality 'radar': cannot open the file"):
+        read_sample(table, 0, Radar())
+
+
 def _write(folder: Path, text: str, name: str = "t.csv") -> Path:
     (folder / name).write_text(text)
     return folder / name
@@ -230,6 +237,7 @@ REFUSED = [
     ("t.csv", "id,text\n", {}, "empty table"),
     ("t.csv", "", {}, "cannot read this .csv table"),
     ("t.csv", "id,text\na,b,c\n", {}, "cannot read this .csv table"),
+    ("t.csv", "id,text,text\na,b,c\n", {}, r"a column name twice[\s\S]*t\.csv: text"),
     ("t.jsonl", '{"text": "a"}\n{"text": \n', {}, r"not JSON[\s\S]*line 2"),
     ("t.jsonl", '{"text": "a"}\n{"text": 3}\n', {}, "column 'text' mixes types"),
     ("t.json", "[1, 2]", {}, "a row that is not an object"),
