@@ -1,6 +1,9 @@
 """What every section of a configuration shares. Floor: config."""
 
+from typing import Any, get_args
+
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 
 class Section(BaseModel):
@@ -9,8 +12,24 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-def faults(error: ValidationError) -> str:
-    """Every fault of a configuration in one line: key, message, value."""
+def faults(error: ValidationError, section: type[BaseModel]) -> str:
+    """Every fault of a configuration in one line: key, message, value; the known keys beside an unknown one.
+
+    Args:
+        error: of validating a `section`.
+        section: what was to be read.
+    """
     return "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']} (got {fault['input']!r})" for fault in error.errors()
+        f"{'.'.join(map(str, fault['loc']))}: {_message(fault, section)} (got {fault['input']!r})"
+        for fault in error.errors()
     )
+
+
+def _message(fault: ErrorDetails, section: type[BaseModel]) -> str:
+    if fault["type"] != "extra_forbidden":
+        return fault["msg"]
+    kind: Any = section
+    for part in fault["loc"][:-1]:
+        # a section's field, or the value type of a mapping from names to sections
+        kind = kind.model_fields[part].annotation if hasattr(kind, "model_fields") else get_args(kind)[-1]
+    return f"no such key, choices: {', '.join(kind.model_fields)}"

@@ -19,7 +19,10 @@ class HubConfig(Section):
         precision: what the hub computes in. `auto` casts its weights to bfloat16 where the device has matrix units
             for it (CPU with AMX, CUDA), the hub has 50 million weights or more, and on fixed samples the cosine
             to float32 is at least .999; else it stays in float32, and the log says why.
-        transform: fitted on training hub vectors, applied to every hub vector.
+        transform: fitted on training hub vectors, applied to every hub vector. `pca` turns them so that the first
+            dimensions vary most, and keeps every cosine.
+        matryoshka: the hub was trained so that prefixes of its vectors are vectors, too; `loss.matryoshka` then
+            needs no `transform: pca`.
         mode: `cache` embeds the table once; `live` runs the hub in every step.
         cache: folder that holds hub caches of any run; they are keyed by content.
         views: training sees this many random parts of each picture beside the whole, cut alike on both sides;
@@ -32,12 +35,19 @@ class HubConfig(Section):
     name: str
     options: dict[str, Any] = Field(default_factory=dict)
     precision: Precision = "auto"
-    transform: Literal["none", "centre", "whiten"] = "none"
+    transform: Literal["none", "centre", "whiten", "pca"] = "none"
+    matryoshka: bool = False
     mode: Literal["cache", "live"] = "cache"
     cache: Path = Path("runs/hub_cache")
     views: int = Field(default=0, ge=0)
     smallest_view: float = Field(default=0.5, gt=0, le=1)
     mirror_views: bool = False
+
+    @model_validator(mode="after")
+    def _precision_in_its_place(self) -> "HubConfig":
+        if "precision" in self.options:
+            raise ValueError("precision is no option of the adapter: write hub.precision")
+        return self
 
 
 class SplitConfig(Section):

@@ -43,7 +43,7 @@ def parse_config(content: dict[str, Any], *, origin: str = "configuration") -> R
     try:
         return RunConfig.model_validate(content)
     except ValidationError as error:
-        listed = faults(error)
+        listed = faults(error, RunConfig)
         raise ConfigError.explain(
             f"{origin} cannot be run", got=listed, fix="see binder/config for every key and its default"
         ) from None

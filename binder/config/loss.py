@@ -26,8 +26,8 @@ class LossConfig(Section):
         temperature: initial (or fixed) softmax temperature; .07 as in CLIP.
         learn_temperature: train it, clamped so that 1 / temperature <= max_scale.
         max_scale: largest 1 / temperature; 100 as in CLIP.
-        matryoshka: widths whose prefixes of every vector must align too, e.g. [256, 64]; wants
-            `hub.transform: pca`, unless the hub orders its dimensions by itself.
+        matryoshka: widths whose prefixes of every vector must align too, e.g. [256, 64]; needs
+            `hub.transform: pca`, or `hub.matryoshka: true` for a hub that orders its dimensions by itself.
         products: precision of the loss's matrix products; sums are float32 in any case.
         memory_mib: logits that may be kept for the backward pass; beyond, they are computed twice.
     """

@@ -45,11 +45,16 @@ class RunConfig(Section):
     @model_validator(mode="after")
     def _fits_together(self) -> "RunConfig":
         for name in self.towers:
-            try:
-                self.train_for(name)
-                self.loss_for(name)
-            except ValidationError as error:
-                raise ValueError(f"towers.{name}: {faults(error)}") from None
+            for section, read in ((TrainConfig, self.train_for), (LossConfig, self.loss_for)):
+                try:
+                    read(name)
+                except ValidationError as error:
+                    raise ValueError(f"towers.{name}: {faults(error, section)}") from None
+            if self.loss_for(name).matryoshka and self.hub.transform != "pca" and not self.hub.matryoshka:
+                raise ValueError(
+                    f"towers.{name}: loss.matryoshka aligns prefixes, but the hub's first dimensions say no more than "
+                    "its last: set hub.transform: pca, or hub.matryoshka: true if the hub was trained with prefixes"
+                )
         if self.hub.mode == "live" and self.data.on_error == "skip":
             raise ValueError("hub.mode live can't skip bad hub samples: use hub.mode cache or data.on_error raise")
         return self

@@ -103,7 +103,7 @@ class TowerConfig(Section):
         try:
             closed_form = self.closed_form
         except ValidationError as error:
-            raise ValueError(f"encoder closed_form: {faults(error)}") from None
+            raise ValueError(f"encoder closed_form: {faults(error, ClosedFormConfig)}") from None
         if closed_form is not None and (self.trained, self.head, self.train) != ("full", "linear", {}):
             raise ValueError("encoder closed_form solves for a linear head: leave out trained, head and train")
         return self

@@ -1,4 +1,4 @@
-"""A fixed linear step after the hub: centring or whitening of its vectors. Floor: hub; used by run and space.
+"""A fixed linear step after the hub: centring, whitening or rotation of its vectors. Floor: hub; used by run and space.
 
 Fitted once on the hub vectors of training rows, then part of the space: `TransformedHub` applies it
 to every hub vector and counts it in the fingerprint. Off (`none`) by default.
@@ -21,7 +21,7 @@ from binder.hub.protocol import Hub
 from binder.storage import hash_bytes, hash_json, new_artifact, read_manifest
 from binder.types import ImageTower, Sample
 
-TransformKind = Literal["none", "centre", "whiten"]
+TransformKind = Literal["none", "centre", "whiten", "pca"]
 KIND = "hub-transform"
 _WEIGHTS = "transform.safetensors"
 
@@ -31,7 +31,7 @@ class HubTransform:
     """x -> norm(W (x - mean)): unit vectors in, unit vectors out.
 
     Attributes:
-        kind: `none` (mean 0, W = 1), `centre` (W = 1) or `whiten`.
+        kind: `none` (mean 0, W = 1), `centre` (W = 1), `whiten`, or `pca` (mean 0, W orthogonal).
         mean: of the vectors it was fitted on, float32 (dim,).
         matrix: W, float32 (dim, dim).
     """
@@ -97,6 +97,9 @@ def fit_hub_transform(kind: str, vectors: Float[Tensor, "sample dim"]) -> HubTra
     `whiten` is ZCA with the shrunk covariance of Ledoit and Wolf [1]: W = S^(-1/2), symmetric, so that
     axes keep their meaning; shrinkage keeps it finite where there are fewer samples than dimensions.
 
+    `pca` rotates to the principal axes, most variance first, and subtracts nothing: every cosine stays as it is,
+    and the first dimensions of a vector say most about it, as Matryoshka prefixes want.
+
     References:
         [1] Ledoit and Wolf, 2004, "A well-conditioned estimator for large-dimensional covariance matrices".
 
@@ -116,10 +119,19 @@ def fit_hub_transform(kind: str, vectors: Float[Tensor, "sample dim"]) -> HubTra
             got=f"{len(points)} vectors, all equal",
             expected="at least two distinct hub vectors",
         )
+    if kind == "pca":
+        return HubTransform(kind="pca", mean=torch.zeros(dim), matrix=torch.from_numpy(_principal_axes(points)).float())
     mean = torch.from_numpy(points.mean(axis=0)).float()
     if kind == "centre":
         return HubTransform(kind="centre", mean=mean, matrix=identity)
     return HubTransform(kind="whiten", mean=mean, matrix=torch.from_numpy(_inverse_root(points)).float())
+
+
+def _principal_axes(points: np.ndarray) -> np.ndarray:
+    """Orthogonal (dim, dim): unit axes as rows, by falling variance; the largest entry of each is positive."""
+    axes = np.linalg.eigh(np.cov(points, rowvar=False))[1].T[::-1]
+    largest = np.take_along_axis(axes, np.abs(axes).argmax(axis=1)[:, None], axis=1)
+    return axes * np.sign(largest)
 
 
 def _inverse_root(points: np.ndarray) -> np.ndarray:

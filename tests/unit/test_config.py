@@ -61,6 +61,11 @@ def test_saved_and_loaded_again_it_is_the_same_run(tmp_path: Path) -> None:
         ({"train": {"batch_size": 1}}, "train.batch_size"),
         ({"train": {"monitor": "accuracy"}}, "train.monitor"),
         ({"loss": {"temperature": 0}}, "loss.temperature"),
+        ({"loss": {"kind": "triplet"}}, "loss.kind: Input should be 'info_nce' or 'sigmoid' (got 'triplet')"),
+        ({"loss": {"margin": 0.2}}, "loss.margin: no such key, choices: kind, direction, negatives, "),
+        ({"towers": {"audio": {"hub_modality": "image", "head_": 1}}}, "choices: hub_modality, spec, "),
+        ({"loss": {"matryoshka": [64]}}, "set hub.transform: pca, or hub.matryoshka: true"),
+        ({"hub": {"name": "a:b", "transform": "whiten"}, "loss": {"matryoshka": [64]}}, "set hub.transform: pca"),
         ({"towers": {}}, "towers"),
         ({"towers": {"audio": {"hub_modality": []}}}, "hub_modality"),
         ({"hub": {"name": "a:b", "mode": "live"}, "data": {"table": "t", "on_error": "skip"}}, "live"),
@@ -77,6 +82,12 @@ def test_faults_are_named(tmp_path: Path, change: dict[str, object], message: st
     with pytest.raises(ConfigError, match="cannot be run") as caught:
         load_config(_write(tmp_path, {**MINIMAL, **change}))
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize("hub", [{"transform": "pca"}, {"matryoshka": True}])
+def test_matryoshka_wants_a_hub_whose_dimensions_are_ordered(hub: dict[str, object]) -> None:
+    content = {**MINIMAL, "hub": {"name": "a:b", **hub}, "loss": {"matryoshka": [64, 32]}}
+    assert parse_config(content).loss.matryoshka == (64, 32)
 
 
 def test_all_faults_are_listed_at_once() -> None:
@@ -109,3 +120,24 @@ def test_a_run_can_be_evaluated_from_any_folder(tmp_path: Path, monkeypatch: pyt
     config = parse_config(MINIMAL).resolved()
     assert config.data.table == str(tmp_path / "pairs.parquet") and config.hub.cache.is_absolute()
     assert parse_config({**MINIMAL, "data": {"table": "org/name"}}).resolved().data.table == "org/name"
+
+
+def test_a_hub_in_a_local_folder_is_found_from_any_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for folder in ("hubs/tiny", "clip"):
+        (tmp_path / folder).mkdir(parents=True)
+    names = {
+        "open_clip:hubs/tiny": f"open_clip:{tmp_path}/hubs/tiny",
+        "open_clip:local-dir:hubs/tiny": f"open_clip:{tmp_path}/hubs/tiny",
+        "transformers:./hubs/tiny": f"transformers:{tmp_path}/hubs/tiny",
+        "playground:clip": "playground:clip",  # a name, whatever lies beside it
+        "open_clip:ViT-B-32/openai": "open_clip:ViT-B-32/openai",
+    }
+    for given, expected in names.items():
+        assert parse_config({**MINIMAL, "hub": {"name": given}}).resolved().hub.name == expected
+
+
+def test_precision_has_one_place(tmp_path: Path) -> None:
+    assert parse_config(MINIMAL).hub.precision == "auto"
+    with pytest.raises(ConfigError, match=r"hub: .*write hub\.precision"):
+        parse_config({**MINIMAL, "hub": {"name": "playground:clip", "options": {"precision": "bfloat16"}}})

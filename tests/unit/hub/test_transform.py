@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.covariance import LedoitWolf
+from sklearn.decomposition import PCA
 from toys import WORDS, ToyHub
 
 from binder.errors import ArtifactError, HubError
@@ -34,6 +35,26 @@ def test_whitening_inverts_the_shrunk_covariance_and_is_symmetric(vectors):
     torch.testing.assert_close(transform(vectors), whitened / whitened.norm(dim=1, keepdim=True))
 
 
+def test_pca_keeps_cosines_and_puts_variance_first(vectors):
+    turn = torch.linalg.qr(torch.randn(6, 6, generator=torch.Generator().manual_seed(1)))[0]
+    vectors = vectors @ turn  # else the axes would be ordered by themselves
+    transform = fit_hub_transform("pca", vectors)
+    moved = transform(vectors)
+    torch.testing.assert_close(moved @ moved.T, vectors @ vectors.T, rtol=0, atol=1e-6)
+    expected = PCA().fit(vectors.double().numpy())
+    np.testing.assert_allclose(moved.var(dim=0).double().numpy(), expected.explained_variance_, rtol=1e-4)
+    np.testing.assert_allclose(np.abs(transform.matrix.numpy()), np.abs(expected.components_), atol=1e-4)
+    for width in range(1, 6):
+        assert moved[:, :width].var(dim=0).sum() > 1.01 * vectors[:, :width].var(dim=0).sum()
+    other = vectors[:3].neg()  # what it was not fitted on is turned, too
+    torch.testing.assert_close(transform(other) @ moved.T, other @ vectors.T, rtol=0, atol=1e-6)
+
+
+def test_pca_of_fewer_vectors_than_dimensions_is_still_a_rotation(vectors):
+    few = fit_hub_transform("pca", vectors[:4])
+    torch.testing.assert_close(few.matrix @ few.matrix.T, torch.eye(6), rtol=0, atol=1e-6)
+
+
 def test_fewer_vectors_than_dimensions_still_whiten(vectors):
     few = fit_hub_transform("whiten", vectors[:4])
     assert torch.isfinite(few.matrix).all() and torch.isfinite(few(vectors)).all()
@@ -46,7 +67,7 @@ def test_none_changes_no_bit(vectors):
     assert plain.fingerprint == hub.fingerprint and torch.equal(plain.embed("text", WORDS), hub.embed("text", WORDS))
 
 
-@pytest.mark.parametrize("kind", ["none", "centre", "whiten"])
+@pytest.mark.parametrize("kind", ["none", "centre", "whiten", "pca"])
 def test_save_and_load_give_the_same_vectors(vectors, tmp_path, kind):
     transform = fit_hub_transform(kind, vectors)
     transform.save(tmp_path / "t")
@@ -74,10 +95,10 @@ def test_a_changed_or_absent_file_is_refused(vectors, tmp_path):
 def test_the_fingerprint_counts_kind_and_numbers(vectors):
     fingerprints = {
         fit_hub_transform(kind, points).fingerprint
-        for kind in ("none", "centre", "whiten")
+        for kind in ("none", "centre", "whiten", "pca")
         for points in (vectors, vectors[:100])
     }
-    assert len(fingerprints) == 5  # `none` is the same whatever it saw
+    assert len(fingerprints) == 7  # `none` is the same whatever it saw
 
 
 def test_a_transformed_hub_is_a_hub(vectors):
@@ -98,9 +119,9 @@ def test_a_transformed_hub_is_a_hub(vectors):
 
 
 def test_what_cannot_be_fitted_or_applied_is_refused(vectors):
-    with pytest.raises(HubError, match=r"unknown hub transform[\s\S]*choices:  none, centre, whiten"):
-        fit_hub_transform("pca", vectors)
-    for kind in ("centre", "whiten"):
+    with pytest.raises(HubError, match=r"unknown hub transform[\s\S]*choices:  none, centre, whiten, pca"):
+        fit_hub_transform("zca", vectors)
+    for kind in ("centre", "whiten", "pca"):
         for points in (vectors[:1], vectors[:1].repeat(5, 1)):
             with pytest.raises(HubError, match=f"cannot fit a {kind} transform"):
                 fit_hub_transform(kind, points)
