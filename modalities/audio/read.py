@@ -1,6 +1,7 @@
 """Decodes sound files and arrays into mono samples; called by `Audio.read`."""
 
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,23 @@ def read_audio(source: Source, *, rate_hz: int, resample: bool, mono: str) -> Fl
     else:
         array, rate = _decode(read_bytes(source))
     return _to_rate(_to_mono(array, mono), rate, rate_hz, resample)
+
+
+def measure(source: Source, *, rate_hz: int) -> int:
+    """How many amplitudes `read_audio` would give, from the header alone.
+
+    Raises:
+        SampleError: no header that libsndfile knows.
+    """
+    if isinstance(source, np.ndarray):
+        return len(source)
+    if isinstance(source, dict) and "array" in source:
+        return round(len(source["array"]) * rate_hz / _declared_rate(source))
+    try:
+        file = soundfile.info(source if isinstance(source, str | Path) else BytesIO(read_bytes(source)))
+    except (OSError, RuntimeError) as error:
+        raise SampleError.explain("no sound header", got=str(error), fix="play the file") from error
+    return round(file.frames * rate_hz / file.samplerate)
 
 
 def check_length(sample: np.ndarray, num_samples: int, rate_hz: int) -> None:

@@ -7,11 +7,11 @@ import numpy as np
 from torch import Generator, Tensor, nn
 
 from binder.modality import ModalitySpec
-from binder.types import InputContract, LengthPolicy, Source
+from binder.types import Batch, InputContract, LengthPolicy, Source
 from modalities.audio import augment, encoder, read, show, transform
 
 Mono = Literal["mix", "first", "refuse"]
-Length = Literal["crop_or_pad", "exact"]
+Length = Literal["crop_or_pad", "exact", "any"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,8 +22,9 @@ class Audio(ModalitySpec):
         rate_hz: sampling rate of every sample; another rate is an error unless `resample`.
         resample: bring other rates to `rate_hz` (band-limited; costs about 1 ms per second of sound).
         mono: several channels are averaged ("mix"), reduced to the first ("first"), or an error ("refuse").
-        seconds: length that the tower sees.
-        length: "crop_or_pad" takes the centre or pads with silence at the end; "exact" refuses other lengths.
+        seconds: length that the tower sees; with `length: any` the longest.
+        length: "crop_or_pad" takes the centre or pads with silence at the end; "exact" refuses other lengths;
+            "any" keeps shorter sounds as they are, and padding within a batch changes no vector.
         num_mels: rows of the mel picture.
         max_amplitude: largest amplitude allowed; above 1 to let codec and resampler overshoot pass.
         gain_db: in training, the largest change of loudness; 0 where loudness carries meaning.
@@ -58,7 +59,7 @@ class Audio(ModalitySpec):
 
     @property
     def num_samples(self) -> int:
-        """Amplitudes that the tower sees."""
+        """Amplitudes that the tower sees; with `length: any`, at most."""
         return round(self.seconds * self.rate_hz)
 
     @property
@@ -69,7 +70,7 @@ class Audio(ModalitySpec):
             value_range=(-self.max_amplitude, self.max_amplitude),
             channels=("mono",),
             rate_hz=float(self.rate_hz),
-            length=LengthPolicy(kind=self.length, length=self.num_samples),
+            length=LengthPolicy(kind=self.length, length=None if self.length == "any" else self.num_samples),
         )
 
     def read(self, source: Source) -> np.ndarray:
@@ -79,7 +80,13 @@ class Audio(ModalitySpec):
         return sample
 
     def transform(self, sample: np.ndarray) -> Tensor:
-        return transform.to_log_mel(sample, rate_hz=self.rate_hz, num_samples=self.num_samples, num_mels=self.num_mels)
+        return transform.to_log_mel(
+            sample,
+            rate_hz=self.rate_hz,
+            num_samples=self.num_samples,
+            num_mels=self.num_mels,
+            pad=self.length != "any",
+        )
 
     def augment(self, tensor: Tensor, generator: Generator) -> Tensor:
         return augment.vary_mel(
@@ -91,8 +98,14 @@ class Audio(ModalitySpec):
             mel_mask=self.mel_mask,
         )
 
+    def length_of(self, source: Source) -> int | None:
+        return min(read.measure(source, rate_hz=self.rate_hz), self.num_samples)
+
+    def collate(self, tensors: list[Tensor]) -> Batch:
+        return transform.pad_batch(tensors) if self.length == "any" else super().collate(tensors)
+
     def encoder(self, **options: Any) -> nn.Module:
-        return encoder.build_encoder(**options)
+        return encoder.build_encoder(masked=self.length == "any", **options)
 
     def show(self, sample: np.ndarray) -> np.ndarray:
         return show.draw_spectrogram(sample, rate_hz=self.rate_hz, num_mels=self.num_mels)

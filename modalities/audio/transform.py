@@ -1,4 +1,4 @@
-"""Prepares a sound for an audio tower: a log-mel picture of fixed size; called by `Audio.transform`."""
+"""Prepares a sound for an audio tower: a log-mel picture, and batches of them; called by `Audio`."""
 
 from functools import cache
 
@@ -21,12 +21,25 @@ FLOOR = (
 
 
 def to_log_mel(
-    sample: Float32[np.ndarray, "time 1"], *, rate_hz: int, num_samples: int, num_mels: int
+    sample: Float32[np.ndarray, "time 1"], *, rate_hz: int, num_samples: int, num_mels: int, pad: bool = True
 ) -> Float[Tensor, "1 {num_mels} frame"]:
-    """Bring the sound to `num_samples` (centre, or silence at the end) and take its normalised log-mel picture."""
-    waveform = _fit(torch.from_numpy(sample[:, 0].copy()), num_samples)
-    mel = _mel_bank(rate_hz, num_mels)(waveform)
+    """Bring the sound to `num_samples` (centre, or silence at the end) and take its normalised log-mel picture.
+
+    Without `pad` a shorter sound keeps its length, but for one analysis window that it must fill.
+    """
+    bank = _mel_bank(rate_hz, num_mels)
+    shortest = num_samples if pad else min(bank.n_fft, num_samples)
+    waveform = _fit(torch.from_numpy(sample[:, 0].copy()), min(max(len(sample), shortest), num_samples))
+    mel = bank(waveform)
     return ((mel + FLOOR).log() - MEL_MEAN)[None] / MEL_STD
+
+
+def pad_batch(mels: list[Tensor]) -> dict[str, Tensor]:
+    """Pad to the longest: `mel` (sound, 1, band, frame) and `frames` int64 (sound,), how many are no padding."""
+    frames = torch.tensor([mel.shape[-1] for mel in mels])
+    longest = int(frames.max())
+    padded = [torch.nn.functional.pad(mel, (0, longest - mel.shape[-1])) for mel in mels]
+    return {"mel": torch.stack(padded), "frames": frames}
 
 
 def _fit(waveform: Float[Tensor, " time"], num_samples: int) -> Float[Tensor, " {num_samples}"]:
