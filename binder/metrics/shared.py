@@ -32,11 +32,12 @@ def shared_score(
         p^2 / (p^2 + sqrt(2 ln N) sqrt(tr R^2)),
 
     more than one half where a match outweighs the largest accident. As sqrt(tr R^2) = tr R / sqrt(d), with d the
-    participation ratio of R, this is "p q > sqrt(2 ln N / d)" with all of it measured. A constant offset of the tower
-    counts neither for nor against. No emergent pair is used.
+    participation ratio of R, this is "p q > sqrt(2 ln N / d)" with all of it measured. A constant offset is left out of
+    R, since centring removes it. No emergent pair is used.
 
-    What it can't see: residuals that both towers share because the world shares them make the forecast too low, and
-    samples that sit at another item's place count in p only by the mean.
+    What it can't see: residuals that both towers share, because the world shares them, make the forecast too low; wrong
+    neighbours in the hub make it too high, as they lower p only in the mean, and so does a large offset where vectors
+    are compared without centring. Read it beside the retrieval scores.
 
     [1] Boucheron, Lugosi, Massart, Concentration Inequalities, 2013, theorem 2.5.
 
