@@ -5,50 +5,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from PIL import Image
-from torch import nn
+from pictures import NUM_ROWS, PixelHub, write_pictures
 
 from binder.config import TrainConfig
 from binder.data import ModalityDataset, PairTable, ViewedSpec, ViewRule, Views
 from binder.errors import HubError
 from binder.hub.cache import build_hub_cache
-from binder.hub.protocol import FrozenHub
 from binder.hub.targets import cached_targets, live_targets, plan_views
 from binder.registry import create_modality
 from binder.train.loader import open_loader
 
 RULE = ViewRule(smallest=0.4, mirror=True)
 COUNT = 2
-NUM_ROWS = 6
-
-
-class PixelHub(FrozenHub):
-    """Embeds images by a frozen map of their shrunken pixels, texts by their length."""
-
-    def __init__(self) -> None:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)
-            model = nn.Linear(48, 5)
-        super().__init__("pixel", model, native=("image", "text"), dim=5, preprocessing={})
-
-    def _forward(self, modality, samples):
-        if modality == "text":
-            return torch.stack([torch.arange(5.0) + len(text) for text in samples])
-        small = [np.asarray(Image.fromarray(sample).resize((4, 4))) for sample in samples]
-        return self._model(torch.from_numpy(np.stack(small)).float().flatten(1) / 255)
 
 
 @pytest.fixture
 def table(tmp_path: Path) -> PairTable:
-    """Aligned images and depth, and captions; the last two rows have one image between them."""
-    for folder in ("image", "depth", "text"):
-        (tmp_path / "data" / folder).mkdir(parents=True)
-    for row in range(NUM_ROWS):
-        picture = create_modality("image").synthetic(min(row, NUM_ROWS - 2))
-        Image.fromarray(picture).save(tmp_path / "data" / "image" / f"{row}.png")
-        np.save(tmp_path / "data" / "depth" / f"{row}.npy", create_modality("depth").synthetic(row)[0])
-        (tmp_path / "data" / "text" / f"{row}.txt").write_text("x" * (row + 1))
-    return PairTable.open(tmp_path / "data")
+    """The pictures of `pictures`."""
+    return write_pictures(tmp_path / "data")
 
 
 def _targets(table: PairTable, folder: Path, *, live: bool):
