@@ -42,11 +42,17 @@ def hash_json(value: Any) -> str:
     return hash_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `value` so that a reader sees the old file or the new one, never half of it."""
+def write_text(path: Path, text: str) -> None:
+    """Write a file so that a reader, or whoever comes after a crash, sees the old one or the new one, never half."""
     partial = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
-    partial.write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    partial.write_text(text, encoding="utf-8")
+    _to_disk(partial)
     partial.replace(path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as JSON, whole or not at all, see `write_text`."""
+    write_text(path, json.dumps(value, indent=2, sort_keys=True) + "\n")
 
 
 def read_json(path: Path) -> Any:
@@ -81,6 +87,8 @@ def new_artifact(path: Path, kind: str, facts: Mapping[str, Any] | None = None) 
     try:
         yield partial
         seal(partial, kind, facts)
+        for file in partial.rglob("*"):
+            _to_disk(file)
         _replace_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -161,9 +169,22 @@ def _replace_folder(new: Path, path: Path) -> None:
         old = path.with_name(f".{path.name}.old-{uuid.uuid4().hex[:8]}")
         path.replace(old)
         new.replace(path)
+        _to_disk(path.parent)
         shutil.rmtree(old)
     else:
         new.replace(path)
+        _to_disk(path.parent)
+
+
+def _to_disk(path: Path) -> None:
+    """Wait until a file or folder is on the disk: a machine that fails may rename before it writes."""
+    if os.name == "nt":
+        return  # Windows opens no folders, and files for this only to write
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def provenance() -> dict[str, Any]:

@@ -11,6 +11,7 @@ from binder.config.data import DataConfig, HubConfig
 from binder.config.loss import LossConfig
 from binder.config.towers import TowerConfig
 from binder.config.training import TrainConfig
+from binder.storage import write_text
 
 
 class EvaluateConfig(Section):
@@ -81,7 +82,7 @@ class RunConfig(Section):
     def save(self, path: Path) -> None:
         """Write the resolved configuration as YAML; `binder train PATH` repeats the run."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(yaml.safe_dump(self.to_json(), sort_keys=False), encoding="utf-8")
+        write_text(path, yaml.safe_dump(self.to_json(), sort_keys=False))
 
 
 def _absolute(hub: str) -> str:

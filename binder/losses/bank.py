@@ -76,6 +76,13 @@ class Bank:
     def __len__(self) -> int:
         return len(self.keys)
 
+    @property
+    def num_bytes(self) -> int:
+        """Memory that its tensors take."""
+        pairs = (self.excluded.starts, self.excluded.columns)
+        tensors = (*self.vectors, *self.targets, self.keys, self.counts, self.neighbours, *pairs)
+        return sum(tensor.nbytes for tensor in tensors)
+
     def check(self, *, hub: str, table: str) -> None:
         """Refuse to serve another hub or table.
 

@@ -84,7 +84,7 @@ class Objective(nn.Module):
             self.bias = nn.Parameter(torch.tensor(initial_bias(num_negatives)))
 
     def forward(self, vectors: Float[Tensor, "pair dim"], hub: HubSide) -> Float[Tensor, ""]:
-        """The loss, averaged over the anchors that occur in the batch of all processes.
+        """The loss, averaged over the anchors of which the batch of all processes has two pairs (with a bank, one).
 
         Args:
             vectors: unit vectors of this process's samples.
@@ -99,9 +99,9 @@ class Objective(nn.Module):
         everyone = HubSide(**{name: shares.gather(part) for name, part in vars(hub).items()})
         losses = []
         for anchor in range(hub.present.shape[1]):
-            chosen = everyone.present[:, anchor]
-            if not chosen.any():
-                continue
+            chosen, bank = everyone.present[:, anchor], self.banks[anchor] if self.banks else None
+            if chosen.sum() < (2 if bank is None else 1):
+                continue  # a lone pair has no negatives
             start, mine = int(chosen[: shares.before].sum()), hub.present[:, anchor]
             part = _Anchored(
                 vectors=vectors[mine],
@@ -110,12 +110,12 @@ class Objective(nn.Module):
                 keys=everyone.keys[chosen, anchor],
                 items=everyone.items[chosen, anchor],
             )
-            losses.append(self._loss(part, self.banks[anchor] if self.banks else None))
+            losses.append(self._loss(part, bank))
+        if not losses:
+            raise ValueError("a batch of one pair has no negatives: expected at least 2")
         return torch.stack(losses).mean() * shares.world
 
     def _loss(self, part: _Anchored, bank: Bank | None) -> Tensor:
-        if len(part.hub) < 2 and (bank is None or len(bank) < 2):
-            raise ValueError("a batch of one pair has no negatives: expected at least 2")
         relations = Relations(part.hub, part.keys, self.config)
         gallery = self._gallery(part, bank, relations)
         one_width = self._sigmoid if self.config.kind == "sigmoid" else self._info_nce  # sums over own samples

@@ -1,74 +1,128 @@
-"""Makes a run's objective, with the banks of its training table, one per hub modality. Floor: train."""
+"""Makes a run's objective, with the banks of its training table, one per hub modality. Floor: train.
 
-from dataclasses import dataclass
+A bank's constants take about item^2 dim multiplications, so they are kept in the run's folder: a run that goes
+on opens them, after checking that they were computed for its hub, table, rows and loss.
+"""
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file, save_file
 
 from binder.config import LossConfig, TrainConfig
 from binder.errors import TrainingError
-from binder.hub.targets import HubTargets
 from binder.losses import Bank, Objective
+from binder.losses.relations import prefixes
+from binder.losses.tiles import RowPairs
+from binder.storage import hash_bytes, is_complete, new_artifact, read_manifest
 from binder.train.side import Side
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Banks:
-    """The banks of a table, and where its rows stand in them.
-
-    Attributes:
-        banks: one per anchor; none where negatives come from the batch alone.
-        items: int64 (row, anchor), each row's place in its anchor's bank; -1 where it has none.
-    """
-
-    banks: tuple[Bank, ...]
-    items: np.ndarray
+KIND = "bank"
+SHARE = 0.5  # of a GPU's free memory that a bank may take; the rest is for activations
+_TENSORS = "bank.safetensors"
+_SETTINGS = ("kind", "negatives", "hard_negatives", "mask_above", "soft", "soft_temperature", "matryoshka")
 
 
 def build_objective(
-    train: Side, config: TrainConfig, loss: LossConfig, device: torch.device
+    train: Side, config: TrainConfig, loss: LossConfig, device: torch.device, *, folder: Path, write: bool
 ) -> tuple[Objective, np.ndarray]:
-    """The loss with its banks, and the place of each training row in them."""
-    table = "" if loss.negatives == "batch" else train.table.fingerprint
-    found = build_banks(train.targets, train.keys, train.rows, loss, hub=train.hub, table=table)
-    gallery = min((len(bank) for bank in found.banks), default=0) if loss.negatives == "bank" else 0
-    extra = loss.hard_negatives if loss.negatives == "hard" else 0
-    negatives = (gallery or config.batch_size + extra) - 1
-    banks = [bank.to(device) for bank in found.banks]
-    return Objective(loss, banks, num_negatives=negatives).to(device), found.items
-
-
-def build_banks(
-    targets: HubTargets, keys: np.ndarray, rows: np.ndarray, config: LossConfig, *, hub: str, table: str
-) -> Banks:
-    """One item for each distinct set of keys: equal hub items of one label can't be told apart and count once.
+    """The loss with its banks, and each training row's place in them.
 
     Args:
-        targets: hub vectors of the training table.
-        keys: int64 (row, anchor, rule), see `pair_keys`.
-        rows: which rows are trained on.
-        config: negatives, mask and soft targets.
-        hub: fingerprint of the hub.
-        table: fingerprint of the table.
+        train: the rows that are trained on.
+        config: batch size.
+        loss: which loss.
+        device: where it is computed.
+        folder: keeps the banks.
+        write: whether this process may write there.
+
+    Returns:
+        The objective, and int64 (row, anchor): places in the anchor's bank, -1 where a row has none.
 
     Raises:
-        TrainingError: Matryoshka widths that are not smaller than the vectors.
+        HubMismatchError: `folder` keeps a bank of another hub.
+        TrainingError: it keeps one of another table or loss; there is a single hub item; Matryoshka widths that
+            are not smaller than the vectors.
     """
-    if config.matryoshka and config.matryoshka[0] >= targets.dim:
+    targets = train.targets
+    if loss.matryoshka and loss.matryoshka[0] >= targets.dim:
         raise TrainingError.explain(
             "loss.matryoshka wants prefixes of the hub's vectors",
-            got=list(config.matryoshka),
+            got=list(loss.matryoshka),
             expected=f"widths below {targets.dim}",
         )
     items = np.full(targets.present.shape, -1, dtype=np.int64)
-    if config.negatives == "batch":
-        return Banks(banks=(), items=items)
     banks = []
-    for anchor in range(len(targets.anchors)):
-        held = rows[targets.present[rows, anchor]]
-        distinct, first, items[held, anchor] = np.unique(
-            keys[held, anchor], axis=0, return_index=True, return_inverse=True
-        )
+    for anchor, name in enumerate(targets.anchors if loss.negatives != "batch" else ()):
+        held, keys = train.rows[targets.present[train.rows, anchor]], train.keys[:, anchor]
+        # equal hub items of one label can't be told apart and count once
+        distinct, first, items[held, anchor] = np.unique(keys[held], axis=0, return_index=True, return_inverse=True)
+        if len(distinct) < 2:
+            raise TrainingError.explain(
+                f"a bank of {name} needs items to tell apart", got=f"{len(distinct)} distinct", expected="at least 2"
+            )
         vectors = targets(held[first])[0][:, anchor]
-        banks.append(Bank.build(vectors, torch.from_numpy(distinct), config, hub=hub, table=table))
-    return Banks(banks=tuple(banks), items=items)
+        bank = open_bank(folder / name, vectors, torch.from_numpy(distinct), loss, train=train, write=write)
+        banks.append(place(bank, device))
+    gallery = min((len(bank) for bank in banks), default=0) if loss.negatives == "bank" else 0
+    extra = loss.hard_negatives if loss.negatives == "hard" else 0
+    negatives = (gallery or config.batch_size + extra) - 1
+    return Objective(loss, banks, num_negatives=negatives).to(device), items
+
+
+def open_bank(
+    folder: Path, vectors: torch.Tensor, keys: torch.Tensor, loss: LossConfig, *, train: Side, write: bool
+) -> Bank:
+    """The bank of `vectors` with the constants that `folder` keeps, or computed anew, and kept if `write`."""
+    table, widths = train.table.fingerprint, tuple(prefixes(vectors, loss.matryoshka))
+    made_for = {"items": hash_bytes(keys.numpy().tobytes()), **loss.model_dump(mode="json", include=set(_SETTINGS))}
+    if is_complete(folder):
+        facts = read_manifest(folder, KIND, verify=True)
+        bank = Bank(vectors=widths, keys=keys, hub=facts["hub"], table=facts["table"], **_read(folder, len(widths)))
+        bank.check(hub=train.hub, table=table)
+        if facts["made_for"] != made_for:
+            changed = [name for name, value in made_for.items() if facts["made_for"].get(name) != value]
+            raise TrainingError.explain(
+                "the bank's constants were computed for other rows or another loss",
+                got={name: facts["made_for"].get(name) for name in changed},
+                expected={name: made_for[name] for name in changed},
+                fix=f"remove {folder}, and they are computed again",
+            )
+        return bank
+    bank = Bank.build(vectors, keys, loss, hub=train.hub, table=table)
+    if write:
+        with new_artifact(folder, KIND, {"hub": bank.hub, "table": bank.table, "made_for": made_for}) as partial:
+            save_file({name: tensor.contiguous().clone() for name, tensor in _constants(bank)}, partial / _TENSORS)
+    return bank
+
+
+def place(bank: Bank, device: torch.device) -> Bank:
+    """`bank` on `device`; where that is a GPU of whose free memory it would take over half, in main memory.
+
+    The loss then streams it in tiles, see `logsumexp_both`.
+    """
+    if device.type == "cuda" and bank.num_bytes > SHARE * torch.cuda.mem_get_info(device)[0]:
+        return bank
+    return bank.to(device)
+
+
+def _constants(bank: Bank) -> list[tuple[str, torch.Tensor]]:
+    return [
+        *((f"targets.{width}", targets) for width, targets in enumerate(bank.targets)),
+        ("counts", bank.counts),
+        ("excluded.starts", bank.excluded.starts),
+        ("excluded.columns", bank.excluded.columns),
+        ("neighbours", bank.neighbours),
+    ]
+
+
+def _read(folder: Path, num_widths: int) -> dict[str, Any]:
+    tensors = load_file(folder / _TENSORS)
+    return {
+        "targets": tuple(tensors[f"targets.{width}"] for width in range(num_widths)),
+        "counts": tensors["counts"],
+        "excluded": RowPairs(tensors["excluded.starts"], tensors["excluded.columns"]),
+        "neighbours": tensors["neighbours"],
+    }

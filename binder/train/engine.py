@@ -1,7 +1,18 @@
 """The one distributed engine: an Accelerate `Accelerator` per run. Floor: train; called by `binder.run`."""
 
-from accelerate import Accelerator
+import os
+from datetime import timedelta
+
+import torch
+from accelerate import Accelerator, FullyShardedDataParallelPlugin, InitProcessGroupKwargs
 from accelerate.state import AcceleratorState
+from accelerate.utils import DistributedType
+from torch.distributed.fsdp import MixedPrecisionPolicy
+
+from binder.errors import TrainingError
+
+PATIENCE = timedelta(hours=2)  # with each other: one may write while all wait; the default of NCCL is 10 minutes
+_KNOWN = (DistributedType.NO, DistributedType.MULTI_CPU, DistributedType.MULTI_GPU, DistributedType.FSDP)
 
 
 def start_engine(precision: str, *, cpu: bool = False) -> Accelerator:
@@ -13,7 +24,42 @@ def start_engine(precision: str, *, cpu: bool = False) -> Accelerator:
     Args:
         precision: `no`, `bf16` or `fp16`.
         cpu: stay on the CPU even where there is a GPU.
+
+    Raises:
+        TrainingError: launched with an engine that binder does not train on.
     """
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
-        AcceleratorState._reset_state()
-    return Accelerator(mixed_precision=precision, cpu=cpu)
+        AcceleratorState._reset_state(reset_partial_state=True)
+    engine = Accelerator(
+        mixed_precision=precision,
+        cpu=cpu,
+        fsdp_plugin=sharding(precision) if os.environ.get("ACCELERATE_USE_FSDP") == "true" else None,
+        kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
+    )
+    if engine.distributed_type not in _KNOWN:
+        raise TrainingError.explain(
+            "launched with an engine that binder does not train on",
+            got=engine.distributed_type.value,
+            choices=["one process", "DDP (--multi_gpu)", "FSDP2 (--use_fsdp --fsdp_version 2)"],
+        )
+    return engine
+
+
+def sharding(precision: str) -> FullyShardedDataParallelPlugin:
+    """How FSDP2 is to work: computing in `precision`, but adding up gradients and giving vectors in float32.
+
+    What else `accelerate launch --fsdp_...` says is kept.
+
+    Raises:
+        TrainingError: FSDP of version 1, or fp16.
+    """
+    plugin = FullyShardedDataParallelPlugin()
+    if plugin.fsdp_version != 2:
+        raise TrainingError.explain("launched with FSDP 1", expected="FSDP 2", fix="add --fsdp_version 2")
+    if precision == "fp16":
+        raise TrainingError.explain("train.precision fp16 with FSDP", choices=["no", "bf16"])
+    if precision == "bf16":
+        plugin.mixed_precision_policy = MixedPrecisionPolicy(
+            param_dtype=torch.bfloat16, reduce_dtype=torch.float32, output_dtype=torch.float32
+        )
+    return plugin

@@ -14,25 +14,37 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch.utils.tensorboard import SummaryWriter
 
+from binder.storage import write_text
+
 
 class Journal:
     """Writes one run's events; a context manager that closes what it opened.
 
     Args:
-        folder: gets `journal.jsonl` and `tensorboard/`.
+        folder: gets `journal.jsonl` and `tensorboard/`; None writes nothing (processes other than the first).
         title: shown beside the bar.
         num_steps: length of the whole run.
         done: steps already done when resuming.
-        console: where the bar is drawn; None draws none (other processes, tests).
+        epoch: epoch in progress when resuming.
+        console: where the bar is drawn; None draws none.
     """
 
     def __init__(
-        self, folder: Path, *, title: str, num_steps: int, done: int = 0, console: Console | None = None
+        self,
+        folder: Path | None,
+        *,
+        title: str,
+        num_steps: int,
+        done: int = 0,
+        epoch: int = 0,
+        console: Console | None = None,
     ) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        _forget_after(folder / "journal.jsonl", done)
-        self._lines = (folder / "journal.jsonl").open("a", encoding="utf-8", buffering=1)
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
+        self._lines = self._board = None
+        if folder is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+            _forget_after(folder / "journal.jsonl", done, epoch)
+            self._lines = (folder / "journal.jsonl").open("a", encoding="utf-8", buffering=1)
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=done + 1)
         self._bar = Progress(
             TextColumn("[bold]{task.description}"),
             BarColumn(bar_width=24),
@@ -53,8 +65,9 @@ class Journal:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bar.stop()
-        self._board.close()
-        self._lines.close()
+        for opened in (self._board, self._lines):
+            if opened is not None:
+                opened.close()
 
     def step(self, step: int, epoch: int, numbers: Mapping[str, float]) -> None:
         """Record one update: loss, temperature, learning rate, samples per second."""
@@ -68,6 +81,8 @@ class Journal:
         self._numbers |= {"hit@1": scores["hit@1"]}
 
     def _write(self, event: str, step: int, epoch: int, numbers: Mapping[str, float]) -> None:
+        if self._lines is None or self._board is None:
+            return
         self._lines.write(json.dumps({"event": event, "step": step, "epoch": epoch, **numbers}) + "\n")
         for name, value in numbers.items():
             self._board.add_scalar(f"{event}/{name}", value, step)
@@ -87,8 +102,8 @@ def read_journal(folder: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (folder / "journal.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
-def _forget_after(path: Path, step: int) -> None:
-    """Drop events after `step`, and a last line that a kill cut in half."""
+def _forget_after(path: Path, step: int, epoch: int) -> None:
+    """Drop events after `step`, validations of `epoch` (they come again), and a last line that a kill cut in half."""
     if not path.exists():
         return
     kept = []
@@ -97,6 +112,6 @@ def _forget_after(path: Path, step: int) -> None:
             event = json.loads(line)
         except json.JSONDecodeError:
             break
-        if event["step"] <= step:
+        if event["step"] <= step and (event["event"] == "step" or event["epoch"] < epoch):
             kept.append(line + "\n")
-    path.write_text("".join(kept) if step else "", encoding="utf-8")
+    write_text(path, "".join(kept) if step else "")

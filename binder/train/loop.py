@@ -8,12 +8,13 @@ import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import gather_object
 from rich.console import Console
-from torch import Tensor, nn
+from torch import Tensor
 
 from binder.config import LossConfig, TrainConfig
 from binder.data import SkipReport
@@ -23,11 +24,12 @@ from binder.towers import Tower
 from binder.train.banks import build_objective
 from binder.train.journal import Journal
 from binder.train.loader import TrainBatch, open_loader
-from binder.train.optim import build_average, build_optimizer, learning_rate
+from binder.train.optim import build_optimizer, learning_rate
 from binder.train.side import Side, check_enough
-from binder.train.state import Progress, find_state, load_state, save_state
+from binder.train.state import Progress, collect_tensors, find_state, load_state, save_state
 from binder.train.step import NotFiniteError, Step
 from binder.train.validation import unshared_warning, validate
+from binder.train.weights import Weights
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +76,14 @@ class TowerTrainer:
     ) -> None:
         self.train, self.validation, self.config, self.seed, self.folder = train, validation, config, seed, folder
         self.accelerator, self.console = accelerator, console
-        check_enough(tower.spec.name, train, validation, config)
-        self.tower = tower.to(accelerator.device)
-        self.objective, self.items = build_objective(train, config, loss, accelerator.device)
-        self.average = build_average(tower, config.average)
-        self.optimizer = build_optimizer(nn.ModuleList([tower, self.objective]), config)
-        self.step = Step(tower, self.objective, self.optimizer, config, accelerator)
+        check_enough(tower.spec.name, train, validation, config, processes=accelerator.num_processes)
+        self.weights = Weights(tower.to(accelerator.device), accelerator, config.average)
+        banks, main = folder / "banks", accelerator.is_main_process
+        self.objective, self.items = build_objective(train, config, loss, accelerator.device, folder=banks, write=main)
+        learner = self.weights.learner
+        self.optimizer = build_optimizer(learner, config)
+        self.step = Step(learner, self.objective, self.optimizer, config, accelerator)
+        self.weights.start()
         self.loader = open_loader(
             train.samples,
             train.rows,
@@ -92,9 +96,8 @@ class TowerTrainer:
         )
         self.num_steps = self.loader.steps_per_epoch * config.epochs
         self.progress = Progress()
-        self.best: dict[str, Tensor] = {}
         self.skips = SkipReport()
-        self.facts: dict[str, Any] = {"run": fingerprint, "number of processes": accelerator.num_processes}
+        self.fingerprint = fingerprint
 
     def run(self, *, resume: bool = False) -> Outcome:
         """Train to the end and hand out the best tower.
@@ -105,7 +108,6 @@ class TowerTrainer:
         Raises:
             TrainingError: the loss is not finite, or the state belongs to another run.
         """
-        torch.manual_seed(self.seed)
         if resume:
             self._resume()
         title = self.train.samples.spec.name
@@ -114,22 +116,23 @@ class TowerTrainer:
                 self._epoch(journal)
                 self._close_epoch(journal)
                 self._save()
-        self.tower.load_state_dict(self.best)
+        tower = self.weights.finish()
         self._warn(title)
         return Outcome(
-            tower=self.tower.eval(),
+            tower=tower,
             progress=self.progress,
             temperature=self.objective.temperature.value,
-            skips=self.skips,
+            skips=SkipReport(gather_object(list(self.skips))),
         )
 
     def _epoch(self, journal: Journal) -> None:
         self.step.embed.train()
-        progress, clock = self.progress, time.perf_counter()
+        progress, clock, passed = self.progress, time.perf_counter(), 0
         for drawn in self.loader.epoch(progress.epoch, progress.batch):
             self.skips.extend(drawn.skips)
             progress.batch += 1
-            if not self._everyone_has(drawn):
+            if not self._can_learn(drawn):
+                passed += 1
                 continue
             self._set_rate()
             loss = self._update(drawn)
@@ -141,18 +144,38 @@ class TowerTrainer:
             journal.step(progress.step, progress.epoch, numbers)
             if self.config.save_every and progress.step % self.config.save_every == 0:
                 self._save()
+        self._tell_passed(passed)
 
     def _set_rate(self) -> None:
         rate = learning_rate(self.progress.step, self.num_steps, self.config)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
 
-    def _everyone_has(self, drawn: TrainBatch) -> bool:
-        """Whether each process could read a sample of its share; if one could not, all pass over the batch."""
-        count = torch.tensor([len(drawn.rows)], device=self.accelerator.device)
-        counts = self.accelerator.gather(count)
+    def _can_learn(self, drawn: TrainBatch) -> bool:
+        """Whether every process could read a sample, and the batch of all holds negatives; all decide alike."""
+        pairs = self.train.targets.present[drawn.rows.numpy()].sum(axis=0)
+        counts = self.accelerator.gather(torch.tensor([[len(drawn.rows), *pairs]], device=self.accelerator.device))
         assert isinstance(counts, Tensor)
-        return bool(counts.min() > 0)
+        enough = 1 if self.objective.banks else 2
+        return bool(counts[:, 0].min() > 0 and counts[:, 1:].sum(dim=0).max() >= enough)
+
+    def _tell_passed(self, passed: int) -> None:
+        """Say how many batches of an epoch were passed over.
+
+        Raises:
+            TrainingError: all of them, and none was ever learned from.
+        """
+        reason = "so few samples could be read that a process had none, or that no two pairs had one hub modality"
+        if not self.progress.step:
+            raise TrainingError.explain(
+                f"no batch to learn from in epoch {self.progress.epoch}",
+                got=reason,
+                fix="look at the skipped samples, enlarge train.batch_size, or use fewer processes",
+            )
+        if passed and self.accelerator.is_main_process:
+            log.warning(
+                "epoch %d: passed over %d of %d batches: %s", self.progress.epoch, passed, self.progress.batch, reason
+            )
 
     def _update(self, drawn: TrainBatch) -> float:
         """One update; returns the loss."""
@@ -160,40 +183,51 @@ class TowerTrainer:
         side, rows = self.train, drawn.rows.numpy()
         targets, present = side.targets(rows, drawn.views.numpy())
         keys, items = torch.from_numpy(side.keys[rows]), torch.from_numpy(self.items[rows])
+        # dropout is a function of the step and the process, so no random state needs to be saved
+        chance = np.random.SeedSequence((self.seed, self.progress.step, self.accelerator.process_index))
+        torch.manual_seed(int(chance.generate_state(1, np.uint32)[0]))
         try:
             loss = self.step(drawn.batch, HubSide(targets=targets, present=present, keys=keys, items=items))
         except NotFiniteError as error:
-            ids = [side.table.ids[rows[place]] for place in error.positions or range(len(rows))]
-            culprits = "vectors that are not finite: rows" if error.positions else "no vector of them is at fault: rows"
-            raise TrainingError.explain(
-                f"the loss became {error.value} at step {self.progress.step}",
-                got=f"{culprits} {', '.join(ids[:8])}" + (f" and {len(ids) - 8} more" if len(ids) > 8 else ""),
-                fix="look at these samples, lower train.lr, or clip gradients (train.clip_norm)",
-            ) from None
-        if self.average is not None:
-            self.average.update_parameters(self.tower)
+            raise self._blame(error, rows) from None
+        self.weights.update()
         return loss
+
+    def _blame(self, error: NotFiniteError, rows: np.ndarray) -> TrainingError:
+        """Name the rows whose vectors are not finite, or else those of the whole batch; of all processes."""
+        mine = [[self.train.table.ids[row] for row in part] for part in (rows[list(error.positions)], rows)]
+        everyone = gather_object([mine])
+        broken, batch = ([name for part in everyone for name in part[which]] for which in (0, 1))
+        ids = broken or batch
+        culprits = "vectors that are not finite: rows" if broken else "no vector of them is at fault: rows"
+        return TrainingError.explain(
+            f"{error} at step {self.progress.step}",
+            got=f"{culprits} {', '.join(ids[:8])}" + (f" and {len(ids) - 8} more" if len(ids) > 8 else ""),
+            fix="look at these samples, lower train.lr, or clip gradients (train.clip_norm)",
+        )
 
     def _close_epoch(self, journal: Journal) -> None:
         """Score the epoch if it is due, keep the best weights, and decide whether to go on."""
         progress, config = self.progress, self.config
         last = progress.epoch + 1 == config.epochs
         if self.validation is None and last:
-            self._keep({})
+            self.weights.keep()
+            progress.best_epoch = progress.epoch
         elif self.validation is not None and (last or (progress.epoch + 1) % config.validate_every == 0):
             scores = self._validate(self.validation)
             journal.validation(progress.step, progress.epoch, scores)
             progress.stale += 1
             if progress.best_score is None or scores[config.monitor] > progress.best_score:
                 progress.best_score, progress.stale = scores[config.monitor], 0
-                self._keep(scores)
+                progress.best_epoch, progress.scores = progress.epoch, scores
+                self.weights.keep()
         progress.epoch += 1
         progress.batch = 0
         progress.finished = last or (config.patience is not None and progress.stale >= config.patience)
 
     def _validate(self, side: Side) -> dict[str, float]:
         size, workers = self.config.batch_size, self.config.workers
-        tower, rows = self._judged_tower(), side.rows
+        tower, rows = self.weights.judged(), side.rows
         scores = validate(tower, side.samples, side.targets, side.keys, rows=rows, batch_size=size, workers=workers)
         if self.config.monitor not in scores:
             raise TrainingError.explain(
@@ -203,43 +237,45 @@ class TowerTrainer:
             )
         return scores
 
-    def _judged_tower(self) -> Tower:
-        """What is validated and saved: the weights, or their average where one is kept."""
-        tower = self.tower if self.average is None else self.average.module
-        assert isinstance(tower, Tower)
-        return tower
-
-    def _keep(self, scores: dict[str, float]) -> None:
-        self.progress.best_epoch, self.progress.scores = self.progress.epoch, scores
-        self.best = {name: tensor.detach().clone() for name, tensor in self._judged_tower().state_dict().items()}
-
     def _journal(self, title: str) -> Journal:
-        main = self.accelerator.is_main_process
-        folder = self.folder if main else self.folder / f"process-{self.accelerator.process_index}"
-        console = self.console if main else None
-        return Journal(folder, title=title, num_steps=self.num_steps, done=self.progress.step, console=console)
+        main, progress = self.accelerator.is_main_process, self.progress
+        return Journal(
+            self.folder if main else None,
+            title=title,
+            num_steps=self.num_steps,
+            done=progress.step,
+            epoch=progress.epoch,
+            console=self.console if main else None,
+        )
 
     def _save(self) -> None:
+        main, scaler = self.accelerator.is_main_process, self.accelerator.scaler
+        modules = {**self.weights.state(), "objective": self.objective.state_dict()}
+        tensors = collect_tensors(modules, self.optimizer, keep=main)
+        if main:
+            facts = {
+                "run": self.fingerprint,
+                "processes": self.accelerator.num_processes,
+                "scaler": None if scaler is None else scaler.state_dict(),
+            }
+            save_state(self.folder / "state", self.progress, tensors, facts)
         self.accelerator.wait_for_everyone()
-        if self.accelerator.is_main_process:
-            modules = {"tower": self.tower.state_dict(), "objective": self.objective.state_dict(), "best": self.best}
-            if self.average is not None:
-                modules["average"] = self.average.state_dict()
-            scaler = self.accelerator.scaler.state_dict() if self.accelerator.scaler is not None else None
-            save_state(self.folder / "state", self.progress, modules, self.optimizer, {**self.facts, "scaler": scaler})
 
     def _resume(self) -> None:
         path = find_state(self.folder / "state")
         if path is None:
             return
-        self.progress, modules, facts = load_state(path, self.optimizer, self.facts)
-        self.tower.load_state_dict(modules["tower"])
+        self.progress, modules, facts = load_state(path, self.optimizer, {"run": self.fingerprint})
+        self.weights.load(modules)
         self.objective.load_state_dict(modules["objective"])
-        self.best = modules.get("best", {})
-        if self.average is not None:
-            self.average.load_state_dict(modules["average"])
         if facts["scaler"] is not None and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(facts["scaler"])
+        if facts["processes"] != self.accelerator.num_processes and self.accelerator.is_main_process:
+            log.warning(
+                "going on with %d processes where %d were at work: same batches, other rounding and other dropout",
+                self.accelerator.num_processes,
+                facts["processes"],
+            )
 
     def _warn(self, name: str) -> None:
         warning = unshared_warning(name, self.progress.scores, self.objective.temperature.value)

@@ -1,17 +1,16 @@
-"""Optimiser, learning rate and weight average. Floor: train; called by the loop."""
+"""Optimiser and learning rate. Floor: train; called by the loop."""
 
 import math
 
 from torch import nn
 from torch.optim import AdamW
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from binder.config import TrainConfig
 
 
-def build_optimizer(model: nn.Module, config: TrainConfig) -> AdamW:
+def build_optimizer(tower: nn.Module, config: TrainConfig) -> AdamW:
     """AdamW; weight decay on matrices and kernels only, as in open_clip and CLIP."""
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    weights = [weight for weight in tower.parameters() if weight.requires_grad]
     groups = [
         {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": config.weight_decay},
         {"params": [weight for weight in weights if weight.ndim < 2], "weight_decay": 0.0},
@@ -32,8 +31,3 @@ def learning_rate(step: int, num_steps: int, config: TrainConfig) -> float:
         return config.lr * (step + 1) / warmup
     progress = (step - warmup) / max(1, num_steps - warmup)
     return config.lr * 0.5 * (1 + math.cos(math.pi * progress))
-
-
-def build_average(model: nn.Module, decay: float | None) -> AveragedModel | None:
-    """An exponential moving average of `model`'s weights, or None where none is asked for."""
-    return None if decay is None else AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(decay))

@@ -31,7 +31,7 @@ class Side:
     hub: str
 
 
-def check_enough(name: str, train: Side, validation: Side | None, config: TrainConfig) -> None:
+def check_enough(name: str, train: Side, validation: Side | None, config: TrainConfig, *, processes: int) -> None:
     """Refuse what can't be trained or judged, before anything runs."""
     counts = [len(side.rows) for side in (train, validation) if side is not None]
     if min(counts) < 2:
@@ -40,6 +40,13 @@ def check_enough(name: str, train: Side, validation: Side | None, config: TrainC
             got=f"{counts[0]} to train on" + (f", {counts[1]} to validate on" if validation is not None else ""),
             expected="at least 2 each, with both a sample and a hub vector",
             fix="check the columns and the split",
+        )
+    batch = min(config.batch_size, len(train.rows))
+    if batch < processes:
+        raise TrainingError.explain(
+            f"a batch of {name} has no sample for some processes",
+            got=f"{batch} samples, {processes} processes",
+            fix="enlarge train.batch_size, or launch fewer processes",
         )
     if validation is None and config.patience is not None:
         raise TrainingError.explain(

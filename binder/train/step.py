@@ -6,7 +6,7 @@ needs it, the hub's side is constant.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
 import torch
@@ -19,29 +19,34 @@ from binder.config import TrainConfig
 from binder.losses import HubSide, Objective
 from binder.towers import Tower
 from binder.towers.encode import move
+from binder.towers.trainable import find_blocks
+from binder.train.weights import whole
 from binder.types import Batch
 
 
 class NotFiniteError(Exception):
-    """The loss is NaN or infinite.
+    """The loss or its gradient is NaN or infinite.
 
     Attributes:
-        value: of the loss.
         positions: samples of this process's batch whose vectors are not finite.
     """
 
-    def __init__(self, value: float, vectors: Tensor) -> None:
-        super().__init__(f"the loss became {value}")
-        self.value = value
-        self.positions = (~torch.isfinite(vectors).all(dim=1)).nonzero().flatten().tolist()
+    def __init__(self, what: str, value: float, positions: Sequence[int] = ()) -> None:
+        super().__init__(f"the {what} became {value}")
+        self.positions = positions
 
 
 class Embedding(nn.Module):
-    """Around the tower: what Accelerate does to a module (precision, DDP) leaves the tower itself as it is."""
+    """Around the tower: what Accelerate does to a module (precision, DDP) leaves the tower itself as it is.
+
+    Its blocks are what `accelerate launch --fsdp_auto_wrap_policy TRANSFORMER_BASED_WRAP` cuts one by one.
+    """
 
     def __init__(self, tower: Tower) -> None:
         super().__init__()
         self.tower = tower
+        blocks = find_blocks(tower.encoder)
+        self._no_split_modules = sorted({type(tower.encoder.get_submodule(path)).__name__ for path in blocks})
 
     def forward(self, batch: Batch) -> Float[Tensor, "sample dim"]:
         return self.tower(batch)
@@ -52,8 +57,8 @@ class Step:
 
     Args:
         tower: on the accelerator's device.
-        objective: on the same device. Its few numbers are averaged over processes here.
-        optimizer: over the parameters of both.
+        objective: on the same device. Its few numbers are never cut, and averaged over processes here.
+        optimizer: over the parameters of the tower; those of the objective are added here.
         config: clipping, and samples per forward.
         accelerator: processes, device and precision.
     """
@@ -63,6 +68,8 @@ class Step:
     ) -> None:
         self.objective, self.config, self.accelerator = objective, config, accelerator
         self.embed, self.optimizer = accelerator.prepare(Embedding(tower), optimizer)
+        own = [weight for weight in objective.parameters() if weight.requires_grad]
+        optimizer.add_param_group({"params": own, "weight_decay": 0.0})
 
     def __call__(self, batch: Batch, hub: HubSide) -> float:
         """One update; returns the loss over the batch of all processes.
@@ -75,9 +82,7 @@ class Step:
         size = self.config.chunk_size
         loss = self._plain(batch, hub) if size is None or size >= len(hub.present) else self._chunked(batch, hub, size)
         self._average_objective()
-        if self.config.clip_norm is not None:
-            parameters = [*self.embed.parameters(), *self.objective.parameters()]
-            self.accelerator.clip_grad_norm_(parameters, self.config.clip_norm)
+        self._clip()
         self.optimizer.step()
         self.optimizer.zero_grad()
         return loss
@@ -92,16 +97,20 @@ class Step:
     def _chunked(self, batch: Batch, hub: HubSide, size: int) -> float:
         """Embed without graphs, find what the loss asks of each vector, embed again in chunks and pass it on."""
         chunks, states, parts = list(_split(batch, size)), [], []
+        own = len(chunks)
+        # sharded weights are gathered in every forward, so all processes must make equally many
+        chunks += chunks[:1] * (self._most(own) - own)
         with torch.no_grad():
             for chunk in chunks:
                 states.append(_random_state(self.accelerator.device))
                 parts.append(self.embed(chunk))
-        vectors = torch.cat(parts).requires_grad_()
+        vectors = torch.cat(parts[:own]).requires_grad_()
         loss = self.objective(vectors, hub)
         value = self._value(loss, vectors)
         self.accelerator.backward(loss)
         assert vectors.grad is not None
-        for number, (chunk, asked) in enumerate(zip(chunks, vectors.grad.split(size), strict=True)):
+        gradients = [*vectors.grad.split(size), *(torch.zeros_like(part) for part in parts[own:])]
+        for number, (chunk, asked) in enumerate(zip(chunks, gradients, strict=True)):
             _set_random_state(states[number], self.accelerator.device)  # the same dropout as in the first pass
             last = number + 1 == len(chunks)
             with nullcontext() if last else self.accelerator.no_sync(self.embed):
@@ -112,8 +121,25 @@ class Step:
         """The loss over all processes, checked by each: one that stopped alone would leave the others waiting."""
         value = self._mean(loss.detach().clone()).item()
         if not math.isfinite(value):
-            raise NotFiniteError(value, vectors.detach())
+            broken = ~torch.isfinite(vectors.detach()).all(dim=1)
+            raise NotFiniteError("loss", value, broken.nonzero().flatten().tolist())
         return value
+
+    def _clip(self) -> None:
+        if self.config.clip_norm is None:
+            return
+        parameters = [*self.embed.parameters(), *self.objective.parameters()]
+        norm = self.accelerator.clip_grad_norm_(parameters, self.config.clip_norm)
+        assert norm is not None
+        size = whole(norm).item()
+        # with fp16 it may overflow: the scaler then leaves the step out
+        if self.accelerator.scaler is None and not math.isfinite(size):
+            raise NotFiniteError("norm of the gradient", size)
+
+    def _most(self, number: int) -> int:
+        counts = self.accelerator.gather(torch.tensor([number], device=self.accelerator.device))
+        assert isinstance(counts, Tensor)
+        return int(counts.max())
 
     def _average_objective(self) -> None:
         if self.accelerator.num_processes > 1:

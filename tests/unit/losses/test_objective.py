@@ -74,7 +74,7 @@ def test_every_setting_equals_its_definition_in_value_and_gradient(settings: dic
     objective = objective_of(config, banks)
     loss = objective(ours, side)
     scale = objective.temperature().detach().requires_grad_()
-    bias = float(objective.bias) if config.kind == "sigmoid" else 0.0
+    bias = float(objective.bias.detach()) if config.kind == "sigmoid" else 0.0
     expected = dense_loss(
         reference, side.targets[:, 0], side.keys[:, 0], config, scale, bias, _gallery(config, side, banks)
     )
@@ -82,7 +82,7 @@ def test_every_setting_equals_its_definition_in_value_and_gradient(settings: dic
     expected.backward()
     torch.testing.assert_close(loss, expected, rtol=1e-6, atol=1e-7)  # positives are counted in float32
     torch.testing.assert_close(ours.grad, reference.grad, rtol=1e-5, atol=1e-7)
-    slope = scale.grad * float(scale)  # d/d log(scale)
+    slope = scale.grad * float(scale.detach())  # d/d log(scale)
     torch.testing.assert_close(objective.temperature.log_scale.grad, slope, rtol=1e-5, atol=1e-7)
 
 
