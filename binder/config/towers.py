@@ -38,14 +38,14 @@ class ClosedFormConfig(Section):
             transformed samples, averaged over a coarse grid; `default` is the modality's encoder with random weights.
         penalty: of ridge, per training pair; None chooses it by leave-one-out error.
         rank: of cca: how many canonical directions are kept; None for all.
-        shrinkage: of cca: share of the covariances replaced by a sphere, 0 to 1; None for Ledoit and Wolf's.
+        shrinkage: of cca: share of a sphere in both covariances, 0 to below 1; None for Ledoit and Wolf's.
     """
 
     method: Literal["ridge", "procrustes", "cca"]
     features: str | dict[str, Any] = "raw"
     penalty: float | None = Field(default=None, gt=0)
     rank: int | None = Field(default=None, ge=1)
-    shrinkage: float | None = Field(default=None, ge=0, le=1)
+    shrinkage: float | None = Field(default=None, ge=0, lt=1)
 
     @model_validator(mode="after")
     def _options_of_the_method(self) -> "ClosedFormConfig":

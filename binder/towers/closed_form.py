@@ -134,7 +134,7 @@ def cca(
         features: of the pairs.
         targets: of the same pairs.
         rank: canonical directions kept, the most correlated first; None for all.
-        shrinkage: of both covariances towards a sphere, 0 to 1; None for that of Ledoit and Wolf.
+        shrinkage: of both covariances towards a sphere, 0 to below 1; None for that of Ledoit and Wolf.
 
     References:
         [1] Li, Chinchali and Topcu, 2024, "CSA: data-efficient mapping of unimodal features to multimodal
@@ -153,14 +153,16 @@ def cca(
 
 
 def _roots(points: np.ndarray, shrinkage: float | None) -> tuple[np.ndarray, np.ndarray]:
-    """Inverse square root and square root of the covariance; directions without variance stay without."""
-    from sklearn.covariance import ledoit_wolf, shrunk_covariance
+    """Inverse square root and square root of covariance + sphere; directions without variance stay without.
 
-    if shrinkage is None:
-        covariance = ledoit_wolf(points)[0]
-    else:
-        covariance = shrunk_covariance(np.cov(points.T, bias=True), shrinkage=shrinkage)
-    variances, axes = np.linalg.eigh(covariance)
+    The sphere is added, not mixed in, so that correlations stay below 1: C + s / (1 - s) mean(variance) I.
+    """
+    from sklearn.covariance import ledoit_wolf_shrinkage
+
+    share = ledoit_wolf_shrinkage(points) if shrinkage is None else shrinkage
+    covariance = np.atleast_2d(np.cov(points.T, bias=True))
+    sphere = share / max(1 - share, np.finfo(np.float64).eps) * np.trace(covariance) / len(covariance)
+    variances, axes = np.linalg.eigh(covariance + sphere * np.eye(len(covariance)))
     alive = variances > variances.max() * len(variances) * np.finfo(np.float64).eps
     deviations = np.sqrt(np.where(alive, variances, 0))
     inverse = np.divide(1, deviations, out=np.zeros_like(deviations), where=alive)

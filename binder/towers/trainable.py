@@ -49,6 +49,7 @@ def merge_adapters(tower: Tower) -> None:
             layer.merge(safe_merge=True)
     while found := next(_adapters(tower.encoder), None):
         path, layer = found
+        tower.learning = ()  # the paths it named were inside the adapters
         tower.encoder.set_submodule(path, layer.get_base_layer())
 
 
@@ -61,16 +62,16 @@ def count_weights(tower: Tower) -> tuple[int, int]:
 def find_blocks(encoder: nn.Module) -> list[str]:
     """Paths of the blocks that `last:N` counts, first to last.
 
-    They are the items of the attribute `blocks` (a list of modules) of the encoder or of the outermost module
-    in it that has one, as in timm. Else they are all modules of one class: the class with the most items in
-    lists (`ModuleList`, `Sequential`) that hold nothing else; so transformer layers, and the residual blocks of
-    a network in stages. Single layers and fewer than two items are no blocks.
+    They are the items of every attribute `blocks`, as timm names them (a transformer has one, a network in stages
+    one per stage). Where there is none, they are all modules of one class: the class with the most items in
+    lists (`ModuleList`, `Sequential`) that hold nothing else; so transformer layers and the residual blocks of
+    other networks. Single layers and fewer than two items are no blocks.
     """
     paths = {module: path for path, module in encoder.named_modules()}
-    for module in encoder.modules():
-        blocks = getattr(module, "blocks", None)
-        if isinstance(blocks, Iterable):
-            return [paths[block] for block in blocks]
+    lists = (getattr(module, "blocks", None) for module in encoder.modules())
+    named = [paths[block] for blocks in lists if isinstance(blocks, Iterable) for block in blocks]
+    if named:
+        return named
     counts = Counter(kind for module in encoder.modules() for kind in _items_of_one_class(module))
     kind, count = max(counts.items(), key=lambda item: item[1], default=(None, 0))
     return [path for path, module in encoder.named_modules() if type(module) is kind] if count > 1 else []
@@ -110,15 +111,16 @@ def _add_adapters(tower: Tower, lora: LoraConfig, seed: int) -> tuple[str, ...]:
     if not chosen:
         what = f"trained: lora finds no layer in the encoder of {tower.spec.name}"
         raise ConfigError.explain(what, got=lora.targets, choices=layers)
+    if lora.dropout and any(isinstance(tower.encoder.get_submodule(path), nn.MultiheadAttention) for path in chosen):
+        raise ConfigError.explain(
+            f"trained: lora does not fit the encoder of {tower.spec.name}",
+            got=f"dropout {lora.dropout} before attention layers, which peft leaves out",
+            fix="set lora.dropout: 0, or choose lora.targets without attention layers",
+        )
     settings = Settings(r=lora.rank, lora_alpha=lora.alpha, lora_dropout=lora.dropout, target_modules=chosen)  # pyright: ignore
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        try:
-            inject_adapter_in_model(settings, tower.encoder)
-        except ValueError as error:
-            raise ConfigError.explain(
-                f"trained: lora does not fit the encoder of {tower.spec.name}", got=error, fix="see towers.NAME.lora"
-            ) from error
+        inject_adapter_in_model(settings, tower.encoder)
     for path, weight in tower.encoder.named_parameters():
         weight.requires_grad_("lora_" in path)
     return tuple(path for path, _ in tower.encoder.named_modules() if path.endswith("lora_dropout.default"))
