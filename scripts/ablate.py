@@ -29,13 +29,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("config", type=Path)
     parser.add_argument("--only", nargs="*", help="variants, by name; default: all")
+    parser.add_argument("--repeats", type=int, help="how many of the repeats; default: all")
     parser.add_argument("--output", type=Path, help="default: the configuration's")
     arguments = parser.parse_args()
     grid = yaml.safe_load((arguments.config.parent / "variants.yaml").read_text(encoding="utf-8"))
     output = arguments.output or load_config(arguments.config).output
     chosen = arguments.only or list(grid["variants"])
+    repeats = grid["repeats"][arguments.config.stem][: arguments.repeats]
     console, results = Console(), {}
-    for repeat, shared in enumerate(grid["repeats"][arguments.config.stem]):  # repeats outside: early tables are whole
+    for repeat, shared in enumerate(repeats):  # outermost, so that the first table is whole
         for name in chosen:
             folder = output / f"{name.replace(' ', '_').replace(',', '')}-{repeat}"
             report = run_once(arguments.config, [*shared, *grid["variants"][name]], folder, console)
