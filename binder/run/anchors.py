@@ -100,20 +100,23 @@ class Anchors:
 
 
 def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[str, Path]:
-    """Embed every hub column of a run's table; training later finds the caches.
+    """Embed every hub column of a run's table, and the views that training will ask for; it finds the caches.
 
     Returns:
-        "SPLIT/MODALITY" -> folder of the cache.
+        "SPLIT/MODALITY", for a view with its number behind -> folder of the cache.
     """
     hub = hub_of(config, None).to(start_engine(config.train.precision).device)
     anchors = Anchors(hub, config.hub, on_error=config.data.on_error, console=console)
     splits = open_splits(config.data, seed=config.seed, specs=tower_specs(config))
     native = [modality for modality in anchors.raw.native if modality in next(iter(splits.values())).columns]
-    return {
-        f"{name}/{modality}": anchors.cache(modality, table).folder
-        for name, table in splits.items()
-        for modality in native
-    }
+    folders = {}
+    for name, table in splits.items():
+        for modality in native:
+            folders[f"{name}/{modality}"] = anchors.cache(modality, table).folder
+            views = config.hub.views if name == "train" and create_modality(modality).viewable else 0
+            for number in range(1, views + 1):
+                folders[f"{name}/{modality}/{number}"] = anchors.cache(modality, table, view=number).folder
+    return folders
 
 
 def hub_of(config: RunConfig, space: Space | None) -> Hub:
