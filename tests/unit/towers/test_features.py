@@ -1,6 +1,6 @@
 """A head trained on cached features is the head trained behind the frozen encoder, number for number."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -42,12 +42,14 @@ def _side(folder) -> Side:
     targets = cached_targets({"text": build_hub_cache(hub, table, "text", spec, folder / "hub", on_error="raise")})
     samples = ModalityDataset(table, Still(), cache=True)
     keys = pair_keys(table, ["text"], "label")
-    return Side(table=table, samples=samples, targets=targets, keys=keys, rows=np.arange(len(table)))
+    return Side(
+        table=table, samples=samples, targets=targets, keys=keys, rows=np.arange(len(table)), hub=hub.fingerprint
+    )
 
 
 def _featured(tower: Tower, side: Side) -> Side:
     samples = cache_features(tower, side.samples, side.rows)
-    return Side(table=side.table, samples=samples, targets=side.targets, keys=side.keys, rows=samples.rows)
+    return replace(side, samples=samples, rows=samples.rows)
 
 
 def _train(tower: Tower, side: Side, folder) -> Outcome:
