@@ -33,10 +33,10 @@ def _hit(query: np.ndarray, gallery: np.ndarray) -> float:
 
 def _by_loops(vectors: np.ndarray, hub: np.ndarray, relevant: np.ndarray) -> float:
     """The definition, pair by pair."""
-    centre = sum(hub.astype(float)) / len(hub)
+    centre = hub.astype(float).mean(axis=0)
     alignments, residuals = [], []
     for vector, items in zip(vectors.astype(float), relevant, strict=True):
-        direction = sum(hub[item].astype(float) - centre for item in np.flatnonzero(items))
+        direction = np.sum([hub[item].astype(float) - centre for item in np.flatnonzero(items)], axis=0)
         direction = direction / math.sqrt(sum(direction**2))
         alignments.append(sum(vector * direction))
         residuals.append(vector - alignments[-1] * direction)
