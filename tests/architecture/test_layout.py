@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 TOP_LEVEL = {
-    "pyproject.toml", "binder", "modalities", "configs", "tests", "scripts", "README.md",
+    "pyproject.toml", "binder", "modalities", "configs", "docs", "tests", "scripts", "README.md",
     "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt",
 }  # fmt: skip
 MODALITY_FILES = {
