@@ -17,7 +17,8 @@ class LossConfig(Section):
             items of the training table, from the cache, exact and never stale. `hard`: the batch's, and each
             item's nearest neighbours in the hub's space. Hub -> tower has the batch's samples in every case.
         hard_negatives: neighbours per sample, with `negatives: hard`.
-        mask_above: hub items with a larger cosine to a sample's own are no negatives of it; null for none.
+        mask_above: hub items with a larger cosine to a sample's own, say .98, are no negatives of it; null for none,
+            because near items need not mean the same (docs/ablations.md).
         soft: share of each target that is spread over hub items by their similarity to the own one.
         soft_temperature: of that similarity's softmax.
         positives: which rows are positives of each other, not negatives: those with the same hub
@@ -36,7 +37,7 @@ class LossConfig(Section):
     direction: Literal["both", "to_hub", "from_hub"] = "both"
     negatives: Literal["batch", "bank", "hard"] = "batch"
     hard_negatives: int = Field(default=8, ge=1)
-    mask_above: float | None = Field(default=0.98, gt=-1, le=1)
+    mask_above: float | None = Field(default=None, gt=-1, le=1)
     soft: float = Field(default=0.0, ge=0, lt=1)
     soft_temperature: float = Field(default=0.05, gt=0, le=10)
     positives: Literal["content", "label"] = "label"
