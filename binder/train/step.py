@@ -79,8 +79,8 @@ class Step:
         """
         device = self.accelerator.device
         batch, hub = move(batch, device), HubSide(**{name: part.to(device) for name, part in vars(hub).items()})
-        size = self.config.chunk_size
-        loss = self._plain(batch, hub) if size is None or size >= len(hub.present) else self._chunked(batch, hub, size)
+        num_chunks = self._num_chunks(len(hub.present))
+        loss = self._plain(batch, hub) if num_chunks == 1 else self._chunked(batch, hub, num_chunks)
         self._average_objective()
         self._clip()
         self.optimizer.step()
@@ -94,12 +94,22 @@ class Step:
         self.accelerator.backward(loss)
         return value
 
-    def _chunked(self, batch: Batch, hub: HubSide, size: int) -> float:
+    def _num_chunks(self, num_samples: int) -> int:
+        """Chunks of the process that has most: sharded weights are gathered in every forward, by all or by none."""
+        size = self.config.chunk_size
+        if size is None:
+            return 1
+        counts = self.accelerator.gather(torch.tensor([math.ceil(num_samples / size)], device=self.accelerator.device))
+        assert isinstance(counts, Tensor)
+        return int(counts.max())
+
+    def _chunked(self, batch: Batch, hub: HubSide, num_chunks: int) -> float:
         """Embed without graphs, find what the loss asks of each vector, embed again in chunks and pass it on."""
+        size = self.config.chunk_size
+        assert size is not None
         chunks, states, parts = list(_split(batch, size)), [], []
         own = len(chunks)
-        # sharded weights are gathered in every forward, so all processes must make equally many
-        chunks += chunks[:1] * (self._most(own) - own)
+        chunks += chunks[:1] * (num_chunks - own)  # once more, for a gradient of zero
         with torch.no_grad():
             for chunk in chunks:
                 states.append(_random_state(self.accelerator.device))
@@ -135,11 +145,6 @@ class Step:
         # with fp16 it may overflow: the scaler then leaves the step out
         if self.accelerator.scaler is None and not math.isfinite(size):
             raise NotFiniteError("norm of the gradient", size)
-
-    def _most(self, number: int) -> int:
-        counts = self.accelerator.gather(torch.tensor([number], device=self.accelerator.device))
-        assert isinstance(counts, Tensor)
-        return int(counts.max())
 
     def _average_objective(self) -> None:
         if self.accelerator.num_processes > 1:

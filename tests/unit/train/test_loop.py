@@ -8,113 +8,43 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from toys import Toy, ToyHub, toy_samples, toy_table
+from toy_training import CONFIG, step_losses, stop_at, toy_side, toy_trainer
+from toys import Toy, ToyHub
 
 from binder.config import LossConfig, TrainConfig
 from binder.errors import TrainingError
-from binder.hub.cache import build_hub_cache
-from binder.hub.targets import HubTargets, cached_targets, live_targets
-from binder.registry import create_modality
-from binder.run.sides import pair_keys
-from binder.towers import build_tower
-from binder.train import Side, TowerTrainer, start_engine
 from binder.train.journal import read_journal
-from binder.train.loader import TrainBatch
 from binder.train.optim import learning_rate
-
-LOSS = LossConfig(temperature=0.1)
-CONFIG = TrainConfig(epochs=4, batch_size=8, lr=0.01, average=0.9, save_every=3, workers=0)
-
-
-def _side(hub: ToyHub, folder: Path, *, live: bool = False, seed: int = 0, num_rows: int = 40) -> Side:
-    table = toy_table(num_rows, seed=seed)
-    specs = {"text": create_modality("text")}
-    targets: HubTargets
-    if live:
-        targets = live_targets(hub, table, specs)
-    else:
-        cache = build_hub_cache(hub, table, "text", specs["text"], folder / "hub", on_error="raise")
-        targets = cached_targets({"text": cache})
-    keys = pair_keys(table, ["text"], "label")
-    return Side(
-        table=table,
-        samples=toy_samples(table),
-        targets=targets,
-        keys=keys,
-        rows=np.arange(len(table)),
-        hub=hub.fingerprint,
-    )
-
-
-def _trainer(
-    folder: Path,
-    *,
-    live: bool = False,
-    config: TrainConfig = CONFIG,
-    fingerprint: str = "f",
-    loss: LossConfig = LOSS,
-    **sides: Any,
-) -> TowerTrainer:
-    hub = ToyHub()
-    return TowerTrainer(
-        build_tower(Toy(), hub.dim, seed=3),
-        train=sides.get("train") or _side(hub, folder, live=live),
-        validation=sides.get("validation") or _side(hub, folder, live=live, seed=1, num_rows=16),
-        config=config,
-        loss=loss,
-        folder=folder / "run",
-        seed=5,
-        fingerprint=fingerprint,
-        accelerator=start_engine(config.precision, cpu=True),
-    )
-
-
-def _losses(folder: Path) -> list[float]:
-    return [event["loss"] for event in read_journal(folder / "run") if event["event"] == "step"]
-
-
-class _Killed(BaseException):
-    pass
 
 
 @pytest.mark.parametrize("die_after", [1, 3, 4, 5, 7, 12, 19])
-def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(
-    tmp_path: Path, die_after: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    whole = _trainer(tmp_path / "whole").run()
-    first = _trainer(tmp_path / "parts")
-    update = first._update
-
-    def dying(drawn: TrainBatch) -> float:
-        if first.progress.step == die_after:
-            raise _Killed
-        return update(drawn)
-
-    monkeypatch.setattr(first, "_update", dying)
-    with pytest.raises(_Killed):
-        first.run()
+def test_a_resumed_run_equals_an_uninterrupted_one_bit_for_bit(tmp_path: Path, die_after: int) -> None:
+    whole = toy_trainer(tmp_path / "whole").run()
+    stop_at(toy_trainer(tmp_path / "parts"), die_after)
     torch.manual_seed(12345)  # a new process has another random state
-    resumed = _trainer(tmp_path / "parts").run(resume=True)
+    resumed = toy_trainer(tmp_path / "parts").run(resume=True)
     for name, weight in whole.tower.state_dict().items():
         assert torch.equal(weight, resumed.tower.state_dict()[name]), name
     assert resumed.temperature == whole.temperature
     assert resumed.progress == whole.progress
-    assert _losses(tmp_path / "parts") == _losses(tmp_path / "whole")
-    assert len(_losses(tmp_path / "whole")) == 20
+    assert step_losses(tmp_path / "parts") == step_losses(tmp_path / "whole")
+    assert len(step_losses(tmp_path / "whole")) == 20
 
 
 def test_cached_and_live_hub_give_the_same_loss_curve(tmp_path: Path) -> None:
-    _trainer(tmp_path / "cached").run()
-    _trainer(tmp_path / "live", live=True).run()
+    toy_trainer(tmp_path / "cached").run()
+    toy_trainer(tmp_path / "live", live=True).run()
     # vectors of a batch and of the cache differ by float32 rounding of differently shaped products
-    np.testing.assert_allclose(_losses(tmp_path / "live"), _losses(tmp_path / "cached"), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(step_losses(tmp_path / "live"), step_losses(tmp_path / "cached"), rtol=1e-4, atol=1e-5)
 
 
 def test_training_lowers_the_loss_and_leaves_the_hub_as_it_was(tmp_path: Path) -> None:
     hub = ToyHub()
-    trainer = _trainer(tmp_path, config=CONFIG.model_copy(update={"epochs": 20}), train=_side(hub, tmp_path, live=True))
+    trainer = toy_trainer(
+        tmp_path, config=CONFIG.model_copy(update={"epochs": 20}), train=toy_side(hub, tmp_path, live=True)
+    )
     outcome = trainer.run()
-    losses = _losses(tmp_path)
+    losses = step_losses(tmp_path)
     assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
     assert outcome.progress.scores["mAP"] > 0.8
     hub.check_frozen()
@@ -122,7 +52,7 @@ def test_training_lowers_the_loss_and_leaves_the_hub_as_it_was(tmp_path: Path) -
 
 def test_it_stops_early_and_keeps_the_best_epoch(tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 50, "patience": 3, "lr": 1e-9, "average": None})
-    outcome = _trainer(tmp_path, config=config).run()
+    outcome = toy_trainer(tmp_path, config=config).run()
     epochs = [event for event in read_journal(tmp_path / "run") if event["event"] == "validation"]
     assert len(epochs) == 4  # a rate of 1e-9 never gets better than the first epoch
     assert outcome.progress.best_epoch == 0
@@ -130,29 +60,29 @@ def test_it_stops_early_and_keeps_the_best_epoch(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_ids(tmp_path: Path) -> None:
-    side = _side(ToyHub(), tmp_path)
+    side = toy_side(ToyHub(), tmp_path)
     side.samples[7]  # read once, so that it is kept
     side.samples._kept[7] = torch.full((8, 2), float("nan"))
     with pytest.raises(TrainingError, match="loss became nan") as caught:
-        _trainer(tmp_path, train=side).run()
+        toy_trainer(tmp_path, train=side).run()
     assert "not finite: rows s0-7" in str(caught.value).replace("s0-07", "s0-7")
 
 
 def test_a_state_of_another_run_is_refused(tmp_path: Path) -> None:
-    _trainer(tmp_path, config=CONFIG.model_copy(update={"epochs": 1})).run()
+    toy_trainer(tmp_path, config=CONFIG.model_copy(update={"epochs": 1})).run()
     with pytest.raises(TrainingError, match="another run"):
-        _trainer(tmp_path, fingerprint="g").run(resume=True)
+        toy_trainer(tmp_path, fingerprint="g").run(resume=True)
 
 
 def test_too_few_pairs_are_refused_before_anything_runs(tmp_path: Path) -> None:
     hub = ToyHub()
-    one = _side(hub, tmp_path, num_rows=1)
+    one = toy_side(hub, tmp_path, num_rows=1)
     with pytest.raises(TrainingError, match="too few pairs for toy"):
-        _trainer(tmp_path, train=one)
+        toy_trainer(tmp_path, train=one)
 
 
 def test_bf16_trains_and_keeps_unit_norm(tmp_path: Path) -> None:
-    outcome = _trainer(tmp_path, config=CONFIG.model_copy(update={"precision": "bf16"})).run()
+    outcome = toy_trainer(tmp_path, config=CONFIG.model_copy(update={"precision": "bf16"})).run()
     vectors = outcome.tower(torch.stack([Toy().transform(Toy().synthetic(0))]))
     assert vectors.dtype == torch.float32
     assert float(vectors.detach().norm()) == pytest.approx(1, abs=1e-6)
@@ -175,7 +105,7 @@ def test_the_learning_rate_warms_up_linearly_and_decays_to_zero() -> None:
 )  # fmt: skip
 def test_a_run_learns_with_every_kind_of_loss(settings: dict[str, Any], tmp_path: Path) -> None:
     config = CONFIG.model_copy(update={"epochs": 12})
-    outcome = _trainer(tmp_path, config=config, loss=LossConfig(temperature=0.1, **settings)).run()
-    losses = _losses(tmp_path)
+    outcome = toy_trainer(tmp_path, config=config, loss=LossConfig(temperature=0.1, **settings)).run()
+    losses = step_losses(tmp_path)
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     assert outcome.progress.scores["mAP"] > 0.6
