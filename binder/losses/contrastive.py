@@ -2,7 +2,7 @@
 
 The softmax cross-entropy of a row is log-sum-exp(logits) - sum_j q_j logits_j. The second part is linear in
 the logits, so targets of any kind (one partner, many, soft) shrink to one vector a row: the mean
-of the gallery under q.
+of the gallery under q. What they differ in from the row's own partner is all that is left to do here.
 
 [1] A. van den Oord et al., "Representation Learning with Contrastive Predictive Coding", 2018,
     eq. 4, https://arxiv.org/abs/1807.03748
@@ -59,12 +59,15 @@ def info_nce(
     """
     if len(modality) < 2:
         raise ValueError("a batch of one pair has no negatives: expected at least 2")
-    rows, columns = logsumexp_both(modality, hub, scale, exclude=exclude, products_in=products_in, memory=memory)
+    own = torch.arange(len(modality), device=modality.device)
+    rows, columns = logsumexp_both(
+        modality, hub, scale, partners=Pairs(own, own), exclude=exclude, products_in=products_in, memory=memory
+    )
     losses = []
     if direction != "from_hub":
-        losses.append((rows - aligned(modality, hub if to_hub is None else to_hub, scale)).mean())
+        losses.append((rows if to_hub is None else rows - aligned(modality, to_hub - hub, scale)).mean())
     if direction != "to_hub":
-        losses.append((columns - aligned(modality, hub if from_hub is None else from_hub, scale)).mean())
+        losses.append((columns if from_hub is None else columns - aligned(modality, from_hub - hub, scale)).mean())
     return torch.stack(losses).mean()
 
 

@@ -1,9 +1,11 @@
 """Log-sum-exp over rows and columns of a matrix of logits that is never held. Floor: losses.
 
 Everything in a softmax loss that is not linear in the logits; targets, however soft, are linear and
-need no matrix (see `contrastive`). The forward pass runs over tiles and keeps two vectors of sums, the
-backward pass computes the tiles again. Memory for the logits is an allowance, not a need: tiles that
-fit into it are kept instead of computed twice.
+need no matrix (see `contrastive`). Only the logit of a row's own partner is subtracted here: late in
+training its probability p is near 1, and p - 1 keeps its digits only if it is taken before it is
+multiplied with a vector, or rounded to bfloat16. The forward pass runs over tiles and keeps two vectors
+of sums, the backward pass computes the tiles again. Memory for the logits is an allowance, not a need:
+tiles that fit into it are kept instead of computed twice.
 
 The idea of never holding the logits in contrastive learning: Z. Cheng et al., "Breaking the Memory Barrier:
 Near Infinite Batch Size Scaling for Contrastive Loss", 2024 (Inf-CL), https://arxiv.org/abs/2410.17243.
@@ -27,6 +29,7 @@ def logsumexp_both(
     b: Float[Tensor, "column dim"],
     scale: Float[Tensor, ""],
     *,
+    partners: Pairs | None = None,
     exclude: Pairs | None = None,
     products_in: torch.dtype | None = None,
     memory: int = 0,
@@ -41,6 +44,7 @@ def logsumexp_both(
         a: unit vectors.
         b: unit vectors; may lie on another device, from which it is streamed (then it gets no gradient).
         scale: 1 / temperature.
+        partners: places, each given once, whose logits are subtracted from the results of their row and column.
         exclude: places left out of both sums; every row and every column must keep one.
         products_in: dtype of the matrix products, e.g. bfloat16; sums stay in float32. Default: that of `a`.
         memory: bytes of tiles that may be kept for the backward pass instead of computed again.
@@ -48,43 +52,60 @@ def logsumexp_both(
     Raises:
         ValueError: logits too large for exact sums, because vectors are not unit vectors or scale is above 500.
     """
-    return _LogSumExp.apply(a, b, scale, exclude, products_in or a.dtype, memory)  # pyright: ignore[reportReturnType]
+    return _LogSumExp.apply(a, b, scale, partners, exclude, products_in or a.dtype, memory)  # pyright: ignore
 
 
 class _LogSumExp(torch.autograd.Function):
     @staticmethod
     def forward(
-        ctx: Any, a: Tensor, b: Tensor, scale: Tensor, exclude: Pairs | None, dtype: torch.dtype, memory: int
+        ctx: Any,
+        a: Tensor,
+        b: Tensor,
+        scale: Tensor,
+        partners: Pairs | None,
+        exclude: Pairs | None,
+        dtype: torch.dtype,
+        memory: int,
     ) -> tuple[Tensor, Tensor]:
         sums_in = _dtype_of_sums(a, b, scale)
-        tiling = Tiling(len(a), len(b), exclude)
+        tiling = Tiling(len(a), len(b), exclude, partners)
         scaled = (a * scale).to(dtype)
-        row_sums = a.new_zeros(len(a), dtype=sums_in)
-        column_sums = a.new_zeros(len(b), dtype=sums_in)
+        row_sums, row_partners = a.new_zeros(2, len(a), dtype=sums_in)
+        column_sums, column_partners = a.new_zeros(2, len(b), dtype=sums_in)
         kept: dict[int, Tensor] = {}
         for columns, tiles in tiling.column_blocks():
             block = b[columns].to(a.device, dtype)
             for tile in tiles:
-                powers = _powers(scaled[tile.rows], block, tile, sums_in)
+                logits = products(scaled[tile.rows], block).to(sums_in)
+                if tile.partners is not None:
+                    own = logits[tile.partners.rows, tile.partners.columns]
+                    row_partners[tile.rows].index_add_(0, tile.partners.rows, own)
+                    column_partners[columns].index_add_(0, tile.partners.columns, own)
+                powers = _powers(logits, tile)
                 row_sums[tile.rows] += powers.sum(1)
                 column_sums[columns] += powers.sum(0)
-                size = powers.numel() * dtype.itemsize
+                keep_in = dtype if tile.partners is None else sums_in  # see above: not rounded before p - 1
+                size = powers.numel() * keep_in.itemsize
                 if size <= memory and any(ctx.needs_input_grad):
                     memory -= size
-                    kept[tile.number] = powers.to(dtype)
+                    kept[tile.number] = powers.to(keep_in)
         ctx.save_for_backward(a, b, scale, row_sums, column_sums)
         ctx.set_materialize_grads(False)  # a direction that no loss uses costs nothing
         ctx.kept, ctx.tiling, ctx.dtype = kept, tiling, dtype
-        return row_sums.log().to(a.dtype), column_sums.log().to(a.dtype)
+        return (row_sums.log() - row_partners).to(a.dtype), (column_sums.log() - column_partners).to(a.dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
-        """d/dlogit_ij = g_i exp(l_ij) / R_i + h_j exp(l_ij) / C_j, with g, h the gradients and R, C the sums."""
+        """d/dlogit_ij = g_i exp(l_ij) / R_i + h_j exp(l_ij) / C_j, with g, h the gradients and R, C the sums.
+
+        At partners, g_i + h_j is subtracted.
+        """
         a, b, scale, row_sums, column_sums = ctx.saved_tensors
-        rows, columns = (
-            torch.zeros_like(sums) if gradient is None else gradient.to(sums.dtype) / sums
+        asked = [
+            torch.zeros_like(sums) if gradient is None else gradient.to(sums.dtype)
             for gradient, sums in zip(gradients, (row_sums, column_sums), strict=True)
-        )
+        ]
+        rows, columns = asked[0] / row_sums, asked[1] / column_sums
         need_a, need_b, need_scale = ctx.needs_input_grad[:3]
         grad_a, grad_b = torch.zeros_like(a), torch.zeros_like(b) if need_b else None
         scaled = (a * scale).to(ctx.dtype)
@@ -93,17 +114,21 @@ class _LogSumExp(torch.autograd.Function):
             for tile in tiles:
                 powers = ctx.kept.get(tile.number)
                 if powers is None:
-                    powers = _powers(scaled[tile.rows], block, tile, row_sums.dtype)
-                weights = (rows[tile.rows, None] + columns[None, place]).mul_(powers).to(ctx.dtype)
+                    powers = _powers(products(scaled[tile.rows], block).to(row_sums.dtype), tile)
+                weights = (rows[tile.rows, None] + columns[None, place]).mul_(powers)
+                if tile.partners is not None:
+                    i, j = tile.partners.rows, tile.partners.columns
+                    weights[i, j] -= asked[0][tile.rows][i] + asked[1][place][j]
+                weights = weights.to(ctx.dtype)
                 grad_a[tile.rows] += weights @ block
                 if grad_b is not None:
                     grad_b[place] += weights.T @ scaled[tile.rows]
         grad_scale = (grad_a * a).sum() if need_scale else None
-        return grad_a.mul_(scale) if need_a else None, grad_b, grad_scale, None, None, None
+        return grad_a.mul_(scale) if need_a else None, grad_b, grad_scale, None, None, None, None
 
 
-def _powers(a: Tensor, b: Tensor, tile: Tile, dtype: torch.dtype) -> Tensor:
-    powers = products(a, b).to(dtype).exp_()
+def _powers(logits: Tensor, tile: Tile) -> Tensor:
+    powers = logits.exp_()
     if tile.excluded is not None:
         powers[tile.excluded.rows, tile.excluded.columns] = 0
     return powers

@@ -59,9 +59,13 @@ class _Anchored:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Gallery:
-    """What own samples are compared with, for each Matryoshka width, and what they should find there."""
+    """What own samples are compared with and what they should find, for each Matryoshka width.
+
+    `places` says where in it their partners stand.
+    """
 
     vectors: Sequence[Tensor]
+    places: Tensor
     targets: Sequence[Tensor]
     counts: Tensor
     exclude: Pairs | None
@@ -148,16 +152,22 @@ class Objective(nn.Module):
         shares = Shares(len(own), own.device)
         terms = []
         columns = None
+        numbers = torch.arange(len(own), device=own.device)
         if direction != "from_hub":
-            rows, columns = logsumexp_both(own, gallery.vectors[width], scale, exclude=gallery.exclude, **options)
-            terms.append((rows - aligned(own, gallery.targets[width], scale)).sum())
+            items, places = gallery.vectors[width], gallery.places
+            rows, columns = logsumexp_both(
+                own, items, scale, partners=Pairs(numbers, places), exclude=gallery.exclude, **options
+            )
+            partner = items[places.to(items.device)].to(own.device)
+            terms.append((rows - aligned(own, gallery.targets[width] - partner, scale)).sum())
         if direction != "to_hub":
             if columns is None or shares.world > 1 or self.config.negatives != "batch":
                 # else one matrix has served both directions
                 exclude = _of_columns(relations.exclude, part.own, len(hub))
                 found_by, looking = shares.gather(own), hub[part.own]
-                _, columns = logsumexp_both(found_by, looking, scale, exclude=exclude, **options)
-            terms.append(columns.sum() - aligned(own, relations.from_hub(hub)[part.own], scale).sum())
+                partners = Pairs(numbers + part.own.start, numbers)
+                _, columns = logsumexp_both(found_by, looking, scale, partners=partners, exclude=exclude, **options)
+            terms.append(columns.sum() - aligned(own, (relations.from_hub(hub) - hub)[part.own], scale).sum())
         return torch.stack(terms).mean()
 
     def _gallery(self, part: _Anchored, bank: Bank | None, relations: Relations) -> _Gallery:
@@ -178,6 +188,7 @@ class Objective(nn.Module):
         pairs = bank.excluded.of_rows(own)
         return _Gallery(
             vectors=bank.vectors,
+            places=own.to(device),
             targets=[targets[own].to(device) for targets in bank.targets],
             counts=bank.counts[own].to(device),
             exclude=Pairs(pairs.rows.to(device), pairs.columns.to(device)),
@@ -194,6 +205,7 @@ def _gallery_of(relations: Relations, hub: Sequence[Tensor], own: Tensor, config
     exclude = relations.exclude
     return _Gallery(
         vectors=hub,
+        places=own,
         targets=[target_of(values)[own] for values in hub],
         counts=relations.positives.counts[own],
         exclude=None if exclude is None else RowPairs.of(exclude, len(hub[0]), own.device).of_rows(own),

@@ -57,12 +57,13 @@ class RowPairs:
 
 @dataclass(frozen=True, eq=False)
 class Tile:
-    """One block of the matrix: where it lies, and the excluded places inside it, counted from its corner."""
+    """One block of the matrix: where it lies, and the places inside it, counted from its corner."""
 
     number: int
     rows: slice
     columns: slice
     excluded: Pairs | None
+    partners: Pairs | None
 
 
 class Tiling:
@@ -71,19 +72,16 @@ class Tiling:
     Args:
         num_rows: of the matrix.
         num_columns: of the matrix.
-        exclude: places that take no part; sorted into tiles once.
+        exclude: places that take no part.
+        partners: places that the caller treats in a way of its own.
     """
 
-    def __init__(self, num_rows: int, num_columns: int, exclude: Pairs | None = None) -> None:
+    def __init__(
+        self, num_rows: int, num_columns: int, exclude: Pairs | None = None, partners: Pairs | None = None
+    ) -> None:
         self.num_rows, self.num_columns = num_rows, num_columns
         self._row_blocks = -(-num_rows // TILE_ROWS)
-        self._excluded = None
-        if exclude is not None and len(exclude):
-            tiles = exclude.columns // TILE_COLUMNS * self._row_blocks + exclude.rows // TILE_ROWS
-            tiles, order = tiles.sort()
-            self._excluded = Pairs(exclude.rows[order], exclude.columns[order])
-            numbers = torch.arange(self._row_blocks * -(-num_columns // TILE_COLUMNS) + 1, device=tiles.device)
-            self._bounds = torch.searchsorted(tiles, numbers).tolist()
+        self._excluded, self._partners = self._sorted(exclude), self._sorted(partners)
 
     def column_blocks(self) -> Iterator[tuple[slice, list[Tile]]]:
         """Every block of columns with its tiles from top to bottom."""
@@ -93,11 +91,31 @@ class Tiling:
 
     def _tile(self, number: int, row: int, columns: slice) -> Tile:
         rows = slice(row * TILE_ROWS, min((row + 1) * TILE_ROWS, self.num_rows))
-        excluded = None
-        if self._excluded is not None and self._bounds[number] < self._bounds[number + 1]:
-            part = slice(self._bounds[number], self._bounds[number + 1])
-            excluded = Pairs(self._excluded.rows[part] - rows.start, self._excluded.columns[part] - columns.start)
-        return Tile(number, rows, columns, excluded)
+        excluded, partners = (
+            None if pairs is None else pairs.inside(number, rows, columns) for pairs in (self._excluded, self._partners)
+        )
+        return Tile(number, rows, columns, excluded, partners)
+
+    def _sorted(self, pairs: Pairs | None) -> "_SortedPairs | None":
+        if pairs is None or not len(pairs):
+            return None
+        tiles = pairs.columns // TILE_COLUMNS * self._row_blocks + pairs.rows // TILE_ROWS
+        return _SortedPairs(pairs, tiles, self._row_blocks * -(-self.num_columns // TILE_COLUMNS))
+
+
+class _SortedPairs:
+    """Places sorted by the tile they lie in."""
+
+    def __init__(self, pairs: Pairs, tiles: Int[Tensor, " pair"], num_tiles: int) -> None:
+        tiles, order = tiles.sort()
+        self._pairs = Pairs(pairs.rows[order], pairs.columns[order])
+        self._bounds = torch.searchsorted(tiles, torch.arange(num_tiles + 1, device=tiles.device)).tolist()
+
+    def inside(self, number: int, rows: slice, columns: slice) -> Pairs | None:
+        part = slice(self._bounds[number], self._bounds[number + 1])
+        if part.start == part.stop:
+            return None
+        return Pairs(self._pairs.rows[part] - rows.start, self._pairs.columns[part] - columns.start)
 
 
 def products(a: Float[Tensor, "row dim"], b: Float[Tensor, "column dim"]) -> Float[Tensor, "row column"]:

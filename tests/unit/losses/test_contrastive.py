@@ -1,6 +1,8 @@
 """InfoNCE against open_clip's ClipLoss, the definition by loops, and closed forms."""
 
 import math
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -63,6 +65,32 @@ def test_float32_is_as_exact_as_open_clip() -> None:
             gradients.append(a.grad.double())
         ours, peers, exact = gradients
         assert (ours - exact).abs().max() <= 2 * (peers - exact).abs().max() + 1e-8
+
+
+@pytest.mark.parametrize("memory", [0, 10**6])
+def test_gradients_stay_exact_late_in_training(memory: int) -> None:
+    """Partners at probabilities above .999: what is left of p - 1 must not drown in the rounding of p."""
+    b = _unit(64, 64, 3).float()
+    start = normalize(b + 0.1 * _unit(64, 64, 4), dim=1).float()
+
+    def gradient(loss: Callable[..., torch.Tensor], dtype: torch.dtype, **options: Any) -> torch.Tensor:
+        a = start.to(dtype, copy=True).requires_grad_()
+        value = loss(a, b.to(dtype), torch.tensor(14.0, dtype=dtype), **options)
+        value.backward()
+        assert value.item() < 1e-3
+        return a.grad.double()
+
+    exact = gradient(info_nce, torch.float64)
+    ours, rough, peers = (
+        (found - exact).norm() / exact.norm()
+        for found in (
+            gradient(info_nce, torch.float32, memory=memory),
+            gradient(info_nce, torch.float32, memory=memory, products_in=torch.bfloat16),
+            gradient(ClipLoss(), torch.float32),
+        )
+    )
+    assert ours < 1.5 * peers < 1e-3
+    assert rough < 0.1  # bfloat16 has three digits; of p - 1 itself there would be none left
 
 
 @pytest.mark.usefixtures("small_tiles")

@@ -46,7 +46,7 @@ def test_many_positives_and_excluded_places_equal_the_definition() -> None:
             if (i, j) not in ((0, 1), (4, 0)):
                 sign = 1 if labels[i] == labels[j] else -1
                 total += math.log(1 + math.exp(-sign * (4 * float(rows[i] @ items[j]) - 1)))
-    assert float(found) == pytest.approx(total / 5, rel=1e-10)
+    assert found.item() == pytest.approx(total / 5, rel=1e-10)
 
 
 def test_the_first_bias_expects_one_match_a_row() -> None:
