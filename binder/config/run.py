@@ -76,6 +76,13 @@ class RunConfig(Section):
         hub = self.hub.model_copy(update={"cache": self.hub.cache.resolve(), "name": _absolute(self.hub.name)})
         return self.model_copy(update={"data": data, "hub": hub})
 
+    def decisive(self) -> dict[str, Any]:
+        """The sections that what a run trains depends on, as JSON, each tower's overrides applied."""
+        sections = self.model_dump(mode="json", exclude={"output", "evaluate", "train", "loss"})
+        for name, tower in sections["towers"].items():
+            tower |= {"train": self.train_for(name).decisive(), "loss": self.loss_for(name).model_dump(mode="json")}
+        return sections
+
     def to_json(self) -> dict[str, Any]:
         return self.model_dump(mode="json")
 

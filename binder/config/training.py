@@ -1,10 +1,12 @@
 """Section `train`: how a tower is optimised. Floor: config."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
 from binder.config.base import Section
+
+HOW = ("workers", "prefetch", "save_every")  # keys of `train` that no result depends on
 
 
 class TrainConfig(Section):
@@ -51,3 +53,7 @@ class TrainConfig(Section):
     replication: float = Field(default=1.0, ge=1)
     chunk_size: int | None = Field(default=None, ge=1)
     bucket_by_length: bool = False
+
+    def decisive(self) -> dict[str, Any]:
+        """What the trained weights depend on, as JSON; not how the work is done, which a resumed run may change."""
+        return self.model_dump(mode="json", exclude=set(HOW))

@@ -1,8 +1,9 @@
 """`train`: every tower of a run, one after the other, into one space. Floor: run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from accelerate import Accelerator
 from rich.console import Console
@@ -203,9 +204,7 @@ class _Run:
         config = self.config
         return hash_json(
             {
-                "tower": config.towers[name].model_dump(mode="json"),
-                "train": config.train_for(name).model_dump(mode="json"),
-                "loss": config.loss_for(name).model_dump(mode="json"),
+                "tower": config.decisive()["towers"][name],
                 "seed": config.seed,
                 "modality": self.specs[name].fingerprint,
                 "hub": self.anchors.hub.fingerprint,
@@ -224,12 +223,21 @@ def _check_output(config: RunConfig, *, resume: bool) -> None:
             got=config.output,
             fix="add --resume to go on with it, choose another output, or remove the folder",
         )
-    saved, now = (one.model_dump(mode="json") for one in (load_config(config.output / "config.yaml"), config))
-    changed = [name for name in saved if saved[name] != now[name] and name not in ("evaluate", "output")]
+    saved, now = (dict(_leaves(one.decisive())) for one in (load_config(config.output / "config.yaml"), config))
+    changed = sorted(name for name in saved.keys() | now.keys() if saved.get(name) != now.get(name))
     if changed:
         raise TrainingError.explain(
             f"{config.output} was begun with other settings",
-            got={name: now[name] for name in changed},
-            expected={name: saved[name] for name in changed},
+            got={name: now.get(name) for name in changed},
+            expected={name: saved.get(name) for name in changed},
             fix="restore them, choose another output, or remove the folder",
         )
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value of nested sections, by its dotted key."""
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for name, part in value.items():
+        yield from _leaves(part, f"{path}.{name}" if path else name)

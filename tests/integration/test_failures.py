@@ -130,6 +130,7 @@ def test_a_run_is_not_written_over_another(scenes: Path, tmp_path: Path, command
     assert again.returncode == 1 and "already holds a run" in again.stderr
     changed = command("train", config, "train.lr=0.5", "--resume")
     assert changed.returncode == 1 and "begun with other settings" in changed.stderr
+    assert "got:      {'towers.audio.train.lr': 0.5}" in changed.stderr
 
 
 @pytest.mark.parametrize(

@@ -141,3 +141,16 @@ def test_precision_has_one_place(tmp_path: Path) -> None:
     assert parse_config(MINIMAL).hub.precision == "auto"
     with pytest.raises(ConfigError, match=r"hub: .*write hub\.precision"):
         parse_config({**MINIMAL, "hub": {"name": "playground:clip", "options": {"precision": "bfloat16"}}})
+
+
+def test_what_decides_a_run_leaves_out_how_the_work_is_done() -> None:
+    def decisive(**train: object) -> dict[str, object]:
+        towers = {"audio": {"hub_modality": "image", "train": train}}
+        return parse_config({**MINIMAL, "towers": towers, "loss": {"temperature": 0.2}}).decisive()
+
+    assert decisive() == decisive(workers=3, prefetch=5, save_every=2)
+    assert decisive() != decisive(lr=0.5)
+    audio = decisive(lr=0.5)["towers"]["audio"]  # pyright: ignore[reportIndexIssue]
+    assert (audio["train"]["lr"], audio["loss"]["temperature"]) == (0.5, 0.2)
+    moved = parse_config({**MINIMAL, "output": "elsewhere", "evaluate": {"split": "validation"}})
+    assert moved.decisive() == parse_config(MINIMAL).decisive()
