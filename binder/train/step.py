@@ -104,27 +104,37 @@ class Step:
         return int(counts.max())
 
     def _chunked(self, batch: Batch, hub: HubSide, num_chunks: int) -> float:
-        """Embed without graphs, find what the loss asks of each vector, embed again in chunks and pass it on."""
+        """Embed without graphs, find what the loss asks of each vector, embed again in chunks and pass it on.
+
+        A process alone keeps the last chunk's graph and has one forward less; DDP and FSDP want each
+        backward to follow its own forward.
+        """
         size = self.config.chunk_size
         assert size is not None
         chunks, states, parts = list(_split(batch, size)), [], []
         own = len(chunks)
         chunks += chunks[:1] * (num_chunks - own)  # once more, for a gradient of zero
-        with torch.no_grad():
-            for chunk in chunks:
-                states.append(_random_state(self.accelerator.device))
+        alone = self.accelerator.num_processes == 1
+        for number, chunk in enumerate(chunks):
+            states.append(_random_state(self.accelerator.device))
+            with torch.set_grad_enabled(alone and number + 1 == len(chunks)):
                 parts.append(self.embed(chunk))
-        vectors = torch.cat(parts[:own]).requires_grad_()
+        after = _random_state(self.accelerator.device)
+        vectors = torch.cat([part.detach() for part in parts[:own]]).requires_grad_()
         loss = self.objective(vectors, hub)
         value = self._value(loss, vectors)
         self.accelerator.backward(loss)
         assert vectors.grad is not None
         gradients = [*vectors.grad.split(size), *(torch.zeros_like(part) for part in parts[own:])]
+        if alone:
+            (parts.pop() * gradients.pop()).sum().backward()
+            chunks.pop()
         for number, (chunk, asked) in enumerate(zip(chunks, gradients, strict=True)):
             _set_random_state(states[number], self.accelerator.device)  # the same dropout as in the first pass
             last = number + 1 == len(chunks)
             with nullcontext() if last else self.accelerator.no_sync(self.embed):
                 (self.embed(chunk) * asked).sum().backward()
+        _set_random_state(after, self.accelerator.device)
         return value
 
     def _value(self, loss: Tensor, vectors: Tensor) -> float:
