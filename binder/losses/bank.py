@@ -14,7 +14,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from binder.config import LossConfig
-from binder.errors import HubMismatchError, TrainingError
 from binder.losses.relations import Relations, prefixes
 from binder.losses.similarity import hard_neighbours
 from binder.losses.tiles import RowPairs
@@ -82,25 +81,6 @@ class Bank:
         pairs = (self.excluded.starts, self.excluded.columns)
         tensors = (*self.vectors, *self.targets, self.keys, self.counts, self.neighbours, *pairs)
         return sum(tensor.nbytes for tensor in tensors)
-
-    def check(self, *, hub: str, table: str) -> None:
-        """Refuse to serve another hub or table.
-
-        Raises:
-            HubMismatchError: vectors of another hub.
-            TrainingError: targets of another table.
-        """
-        if self.hub != hub:
-            raise HubMismatchError.explain(
-                "the bank holds vectors of another hub", got=self.hub[:8], expected=hub[:8], fix="build it again"
-            )
-        if self.table != table:
-            raise TrainingError.explain(
-                "the bank's targets belong to another table",
-                got=self.table[:8],
-                expected=table[:8],
-                fix="build it from the rows that are trained on",
-            )
 
     def to(self, device: torch.device | str) -> "Bank":
         """The same bank on `device`."""

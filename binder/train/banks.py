@@ -4,6 +4,7 @@ A bank's constants take about item^2 dim multiplications, so they are kept in th
 on opens them, after checking that they were computed for its hub, table, rows and loss.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from binder.config import LossConfig, TrainConfig
-from binder.errors import TrainingError
+from binder.errors import HubMismatchError, TrainingError
 from binder.losses import Bank, Objective
 from binder.losses.relations import prefixes
 from binder.losses.tiles import RowPairs
@@ -76,26 +77,36 @@ def open_bank(
     folder: Path, vectors: torch.Tensor, keys: torch.Tensor, loss: LossConfig, *, train: Side, write: bool
 ) -> Bank:
     """The bank of `vectors` with the constants that `folder` keeps, or computed anew, and kept if `write`."""
-    table, widths = train.table.fingerprint, tuple(prefixes(vectors, loss.matryoshka))
-    made_for = {"items": hash_bytes(keys.numpy().tobytes()), **loss.model_dump(mode="json", include=set(_SETTINGS))}
+    widths = tuple(prefixes(vectors, loss.matryoshka))
+    facts = {
+        "hub": train.hub,
+        "table": train.table.fingerprint,
+        "items": hash_bytes(keys.numpy().tobytes()),
+        "loss": loss.model_dump(mode="json", include=set(_SETTINGS)),
+    }
     if is_complete(folder):
-        facts = read_manifest(folder, KIND, verify=True)
-        bank = Bank(vectors=widths, keys=keys, hub=facts["hub"], table=facts["table"], **_read(folder, len(widths)))
-        bank.check(hub=train.hub, table=table)
-        if facts["made_for"] != made_for:
-            changed = [name for name, value in made_for.items() if facts["made_for"].get(name) != value]
-            raise TrainingError.explain(
-                "the bank's constants were computed for other rows or another loss",
-                got={name: facts["made_for"].get(name) for name in changed},
-                expected={name: made_for[name] for name in changed},
-                fix=f"remove {folder}, and they are computed again",
-            )
-        return bank
-    bank = Bank.build(vectors, keys, loss, hub=train.hub, table=table)
+        _check(folder, read_manifest(folder, KIND, verify=True), facts)
+        return Bank(vectors=widths, keys=keys, hub=train.hub, table=facts["table"], **_read(folder, len(widths)))
+    bank = Bank.build(vectors, keys, loss, hub=train.hub, table=facts["table"])
     if write:
-        with new_artifact(folder, KIND, {"hub": bank.hub, "table": bank.table, "made_for": made_for}) as partial:
+        with new_artifact(folder, KIND, facts) as partial:
             save_file({name: tensor.contiguous().clone() for name, tensor in _constants(bank)}, partial / _TENSORS)
     return bank
+
+
+def _check(folder: Path, found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    """Refuse to serve what was computed for another hub, table, set of rows or loss."""
+    what = {
+        "hub": "the bank holds vectors of another hub",
+        "table": "the bank's targets belong to another table",
+        "items": "the bank was built from other rows of the table",
+        "loss": "the bank's targets belong to another loss",
+    }
+    for name, message in what.items():
+        if found[name] != expected[name]:
+            kind = HubMismatchError if name == "hub" else TrainingError
+            fix = f"train into another output folder, or remove {folder}, and it is built again"
+            raise kind.explain(message, got=found[name], expected=expected[name], fix=fix)
 
 
 def place(bank: Bank, device: torch.device) -> Bank:

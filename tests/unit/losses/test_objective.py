@@ -1,6 +1,5 @@
 """The objective against full matrices in float64, for every setting; and what it refuses."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +8,6 @@ from loss_oracle import dense_loss
 from torch.nn.functional import normalize
 
 from binder.config import LossConfig
-from binder.errors import HubMismatchError, TrainingError
 from binder.losses import Bank, HubSide, Objective
 
 ITEMS, PAIRS, DIM = 13, 7, 6
@@ -124,12 +122,3 @@ def test_a_lone_pair_needs_a_bank() -> None:
                 objective_of(config, banks)(x[:1], one)
         else:
             assert objective_of(config, banks)(x[:1], one).item() > 0
-
-
-def test_a_bank_of_another_hub_or_table_is_refused() -> None:
-    _, _, (bank,) = make_case(LossConfig(negatives="bank"))
-    bank.check(hub="hub", table="table")
-    with pytest.raises(HubMismatchError, match="another hub"):
-        bank.check(hub="other", table="table")
-    with pytest.raises(TrainingError, match="another table"):
-        replace(bank, table="other").check(hub="hub", table="table")
