@@ -31,12 +31,12 @@ def main(description: str) -> None:
     torch.set_num_threads(settings.threads)
     torch.manual_seed(SEED)
     console.print(describe_machine(settings))
-    parts = []
+    parts, paths = [], []
     for name in args.only:
         parts.append(importlib.import_module(f"benchmarks.{name}").run(settings))
         show(parts[-1], console)
-    for path in write(parts, settings, args.output):
-        console.print(f"wrote {path}")
+        paths = write(parts, settings, args.output)  # after each: what is measured stays, whatever comes
+    console.print("wrote", *paths)
 
 
 def _parse(description: str) -> argparse.Namespace:

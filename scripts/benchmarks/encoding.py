@@ -29,13 +29,14 @@ from binder.hub.precision import has_bfloat16
 from modalities.image import Image
 
 ENCODE, CACHE, RAW = "binder, Space.encode", "binder, hub caching", "raw forward"
+READ = "decode and prepare alone, one thread"
 OPEN_CLIP, SENTENCES = "open_clip, its loop", "sentence-transformers, encode"
 
 
 def run(settings: Settings) -> Part:
     """The table."""
     with tempfile.TemporaryDirectory() as folder:
-        home = Path(folder)
+        home, spec = Path(folder), Image()
         paths = write_pictures(home, settings.num_images)
         space = Space(open_random_hub(home / "hub", settings), device=settings.device)
         peer = _open_clip_loop(home / "hub", paths, settings)
@@ -45,6 +46,7 @@ def run(settings: Settings) -> Part:
             ENCODE: lambda: space.encode(image=paths, batch_size=settings.batch),
             CACHE: _caching(home, space, paths, settings),
             RAW: _raw(space, settings),
+            READ: lambda: [space.hub.prepare("image", spec.load(path)) for path in paths],
         }
         cosine = float((torch.from_numpy(space.encode(image=paths)["image"]) * peer()).sum(1).min())
         timings = take_turns(steps, settings.rounds, settings.device)
@@ -53,7 +55,7 @@ def run(settings: Settings) -> Part:
     rows = [
         {
             "loop": name,
-            "precision": "float32" if name in (OPEN_CLIP, SENTENCES) else precision,
+            "precision": "float32" if name in (OPEN_CLIP, SENTENCES) else "" if name == READ else precision,
             "images/s": settings.num_images / timing.median,
             "low": settings.num_images / timing.high,
             "high": settings.num_images / timing.low,
@@ -63,6 +65,7 @@ def run(settings: Settings) -> Part:
         for name, timing in timings.items()
     ]
     units = has_bfloat16(torch.device(settings.device))
+    shared = "" if settings.device != "cpu" else "decoding and preparing takes its share of the same cores"
     cause = "" if units else "no units for bfloat16 here, so `precision: auto` stays in float32, as the peers do"
     width, _, patch = settings.hub
     return Part(
@@ -76,7 +79,9 @@ def run(settings: Settings) -> Part:
                 for name in (ENCODE, CACHE)
                 for goal in (
                     Goal.least(f"{name}, times the faster peer", best_peer / timings[name].median, 3, cause=cause),
-                    Goal.least(f"{name}, of the raw forward", timings[RAW].median / timings[name].median, 0.95),
+                    Goal.least(
+                        f"{name}, of the raw forward", timings[RAW].median / timings[name].median, 0.95, cause=shared
+                    ),
                 )
             ),
         ],
