@@ -7,17 +7,25 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import yaml
+from crashes import Dead, dies_at
 from safetensors.torch import load_file
 from small_run import small_run
 
 from binder.cli import main
+from binder.config import parse_config
+from binder.run import train
+from binder.space import Space
 from binder.train.journal import read_journal
+
+run_training = import_module("binder.run.training")  # `binder.run.train` is its function
 
 
 @dataclass
@@ -81,6 +89,34 @@ def test_kill_9_in_training_then_resume_equals_an_uninterrupted_run(
     assert a.keys() == b.keys() and all((a[name] == b[name]).all() for name in a)
     losses = [[e["loss"] for e in read_journal(f / "train" / "audio") if e["event"] == "step"] for f in (whole, parts)]
     assert losses[0] == losses[1] and len(losses[0]) == 72
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("artifact", ["tower", "space"])
+def test_a_crash_while_the_result_is_written_then_resume_gives_the_same_result(
+    artifact: str, scenes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first moment, in the middle and at the last one of the write."""
+    settings = {"epochs": 1}
+    whole = train(parse_config(small_run(scenes, tmp_path / "whole", towers=("audio",), train=settings)))
+    expected = whole.towers["audio"].tower.state_dict()
+    owner, name = {"tower": (run_training, "save_tower"), "space": (Space, "save")}[artifact]
+    write = getattr(owner, name)
+    for moment in (0, 4, 12):
+        config = parse_config(small_run(scenes, tmp_path / str(moment), towers=("audio",), train=settings))
+
+        def dying(*args: Any, moment: int = moment) -> None:
+            assert dies_at(moment, lambda: write(*args), monkeypatch), "the write has fewer moments"
+            raise Dead
+
+        with monkeypatch.context() as patched:
+            patched.setattr(owner, name, dying)
+            with pytest.raises(Dead):
+                train(config)
+        resumed = train(config, resume=True).towers["audio"].tower.state_dict()
+        assert all((resumed[key] == value).all() for key, value in expected.items())
+        saved = Space.load(config.output / "space").towers["audio"].tower.state_dict()
+        assert all((saved[key] == value).all() for key, value in expected.items())
 
 
 def _broken_table(scenes: Path, folder: Path) -> Path:
