@@ -14,6 +14,7 @@ from torch.distributed.tensor import DTensor
 from toy_training import cutting_engine, join, leave, step_losses, stop_at, toy_trainer
 
 from binder.config import LossConfig, TrainConfig
+from binder.errors import TrainingError
 from binder.train.state import find_state
 
 # name -> settings; "cut" is FSDP2. 8 rows on 3 processes are 3, 3 and 2: other numbers of chunks.
@@ -143,3 +144,16 @@ def test_the_same_number_of_processes_goes_on_bit_for_bit(cut: bool, tmp_path: P
     _spawn(_whole_and_parts, 2, tmp_path, cut)
     assert step_losses(tmp_path / "parts") == step_losses(tmp_path / "whole")
     assert len(step_losses(tmp_path / "whole")) == 10
+
+
+def _stumble(rank: int, folder: Path) -> None:
+    trainer = toy_trainer(folder)
+    trainer.train.samples[7]  # read once, so that it is kept
+    trainer.train.samples._kept[7] = torch.full((8, 2), float("nan"))
+    with pytest.raises(TrainingError, match="not finite: rows s0-7\n"):
+        trainer.run()
+
+
+@SLOW
+def test_every_process_names_the_row_that_one_of_them_stumbled_over(tmp_path: Path) -> None:
+    _spawn(_stumble, 2, tmp_path)
