@@ -41,7 +41,9 @@ def main() -> None:
     """Run all stages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=10_000)
-    parser.add_argument("--processes", type=int, nargs="+", default=[1, 2])
+    parser.add_argument(
+        "--processes", type=int, nargs="*", default=[1, 2], help="none: only the stages before training"
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/scale"))
     arguments = parser.parse_args()
     shutil.rmtree(arguments.output, ignore_errors=True)

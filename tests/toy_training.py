@@ -11,7 +11,7 @@ import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
 from torch import nn
-from toys import Toy, ToyHub, toy_samples, toy_table
+from toys import Toy, ToyEncoder, ToyHub, toy_samples, toy_table
 
 from binder.config import LossConfig, TrainConfig
 from binder.hub.cache import build_hub_cache
@@ -48,6 +48,29 @@ def toy_side(hub: ToyHub, folder: Path, *, live: bool = False, seed: int = 0, nu
     )
 
 
+class Block(nn.Module):
+    """One of an encoder's blocks, as `find_blocks` counts them."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.inner = nn.Linear(width, width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + torch.relu(self.inner(x))
+
+
+class BlockEncoder(nn.Module):
+    """The toy's encoder and two blocks after it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem, self.blocks = ToyEncoder(), nn.Sequential(Block(16), Block(16))
+        self.width = 16
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.blocks(self.stem(x))
+
+
 def toy_trainer(
     folder: Path,
     *,
@@ -57,10 +80,11 @@ def toy_trainer(
     loss: LossConfig = LOSS,
     dropout: float = 0.2,
     engine: Accelerator | None = None,
+    encoder: str = "default",
     **sides: Any,
 ) -> TowerTrainer:
     """A trainer that writes into FOLDER/run; `train` and `validation` may be given."""
-    hub, tower = ToyHub(), build_tower(Toy(), ToyHub().dim, seed=3)
+    hub, tower = ToyHub(), build_tower(Toy(), ToyHub().dim, encoder={"name": encoder}, seed=3)
     for module in tower.modules():
         if isinstance(module, nn.Dropout):
             module.p = dropout
@@ -121,7 +145,10 @@ def leave() -> None:
 def cutting_engine(precision: str) -> Accelerator:
     """An engine with FSDP2 on the CPU, which torch can do over gloo and Accelerate offers for GPUs alone."""
     engine = start_engine(precision, cpu=True)
-    os.environ["FSDP_VERSION"] = "2"
+    os.environ |= {
+        "FSDP_VERSION": "2",
+        "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP",
+    }  # as `accelerate launch` does
     engine.state.distributed_type = DistributedType.FSDP
     engine.state.fsdp_plugin = sharding(precision)
     return engine

@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.multiprocessing as mp
 from safetensors.torch import load_file, save_file
+from torch.distributed.fsdp import FSDPModule
 from torch.distributed.tensor import DTensor
 from toy_training import cutting_engine, join, leave, step_losses, stop_at, toy_trainer
 
@@ -27,6 +28,7 @@ CASES: dict[str, dict[str, Any]] = {
     "cut, fixed temperature": {"cut": True, "loss": {"learn_temperature": False}},
     "cut, all": {
         "cut": True,
+        "encoder": "toy_training:BlockEncoder",  # cut block by block
         "train": {"chunk_size": 2, "average": 0.9, "clip_norm": 0.1},
         "loss": {"negatives": "hard", "hard_negatives": 2},
     },
@@ -42,7 +44,10 @@ def _run(
     config = TrainConfig(**{"epochs": 2, "batch_size": 8, "lr": 0.01, "save_every": 2, **case.get("train", {})})
     loss = LossConfig(temperature=0.1, **case.get("loss", {}))
     engine = cutting_engine(config.precision) if cut else None
-    trainer = toy_trainer(folder, config=config, loss=loss, engine=engine, dropout=dropout)
+    encoder = case.get("encoder", "default")
+    trainer = toy_trainer(folder, config=config, loss=loss, engine=engine, encoder=encoder, dropout=dropout)
+    units = [module for module in trainer.step.embed.modules() if isinstance(module, FSDPModule)]
+    assert len(units) == ((3 if "encoder" in case else 1) if cut else 0)
     parts = [isinstance(weight, DTensor) for weight in trainer.step.embed.parameters()]
     assert all(parts) if cut else not any(parts)
     if stop is not None:
