@@ -94,6 +94,7 @@ def test_processes_train_like_one(world: int, names: tuple[str, ...], tmp_path: 
 
 
 def _bf16(rank: int, folder: Path) -> None:
+    _run(folder / "before", {"train": {"epochs": 1}}, cut=True)  # another precision, as of another tower of a run
     train = {"precision": "bf16", "chunk_size": 2}
     save_file(_run(folder / "run", {"train": train}, cut=True), folder / f"{rank}.safetensors")
 
