@@ -105,10 +105,9 @@ def training(folder: Path, processes: int) -> str:
     }
     path = folder / f"run-{processes}.yaml"
     path.write_text(yaml.safe_dump(config), encoding="utf-8")
-    launch = ["accelerate.commands.launch", "--cpu", "--num_processes", str(processes), "--num_machines", "1"]
-    launch += ["--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0", "-m", "binder"]
+    launch = ["torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0", "-m", "binder"]
     clock = time.perf_counter()
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "ACCELERATE_USE_CPU": "true"}
     subprocess.run([sys.executable, "-m", *launch, "train", str(path)], check=True, env=environment)
     seconds = time.perf_counter() - clock
     steps = [event for event in read_journal(output / "train" / "imu") if event["event"] == "step"]

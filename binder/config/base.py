@@ -19,10 +19,14 @@ def faults(error: ValidationError, section: type[BaseModel]) -> str:
         error: of validating a `section`.
         section: what was to be read.
     """
-    return "; ".join(
-        f"{'.'.join(map(str, fault['loc']))}: {_message(fault, section)} (got {fault['input']!r})"
-        for fault in error.errors()
-    )
+    return "; ".join(_fault(fault, section) for fault in error.errors())
+
+
+def _fault(fault: ErrorDetails, section: type[BaseModel]) -> str:
+    message = _message(fault, section).removeprefix("Value error, ")
+    if isinstance(fault["input"], dict | BaseModel):  # keys that don't fit together: the message names them
+        return ": ".join([*filter(None, [".".join(map(str, fault["loc"]))]), message])
+    return f"{'.'.join(map(str, fault['loc']))}: {message} (got {fault['input']!r})"
 
 
 def _message(fault: ErrorDetails, section: type[BaseModel]) -> str:

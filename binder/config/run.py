@@ -56,9 +56,22 @@ class RunConfig(Section):
                     f"towers.{name}: loss.matryoshka aligns prefixes, but the hub's first dimensions say no more than "
                     "its last: set hub.transform: pca, or hub.matryoshka: true if the hub was trained with prefixes"
                 )
+            if self.loss_for(name).negatives != "batch":
+                self._has_whole_items(name)
         if self.hub.mode == "live" and self.data.on_error == "skip":
             raise ValueError("hub.mode live can't skip bad hub samples: use hub.mode cache or data.on_error raise")
         return self
+
+    def _has_whole_items(self, name: str) -> None:
+        """A bank is read from the cache, and holds whole items: a crop's partner is not in it."""
+        negatives = self.loss_for(name).negatives
+        if self.hub.mode == "live":
+            raise ValueError(f"towers.{name}: loss.negatives {negatives} needs hub.mode cache: all items of the table")
+        if self.hub.views:
+            raise ValueError(
+                f"towers.{name}: hub.views pairs crops with crops, but loss.negatives {negatives} compares with whole "
+                "items: set hub.views: 0, or loss.negatives: batch"
+            )
 
     def train_for(self, tower: str) -> TrainConfig:
         """The `train` section with one tower's overrides."""

@@ -122,6 +122,12 @@ def picture_of(spec: ModalitySpec) -> tuple[int, tuple[int, int]]:
         RegistryError: they are not (channel, height, width) or (channel, time, height, width).
     """
     sample = spec.transform(spec.load(spec.synthetic(0)))
+    if isinstance(spec.collate([sample]), dict):
+        raise RegistryError.explain(
+            f"hub-copy takes {spec.name} of one size",
+            got="samples of any length, in padded batches",
+            fix="give the modality a length policy, e.g. length: crop_or_pad, or use another encoder",
+        )
     if sample.ndim not in (3, 4):
         raise RegistryError.explain(
             f"{spec.name} does not look like an image",

@@ -26,7 +26,7 @@ def start_engine(precision: str, *, cpu: bool = False) -> Accelerator:
         cpu: stay on the CPU even where there is a GPU.
 
     Raises:
-        TrainingError: launched with an engine that binder does not train on.
+        TrainingError: launched with an engine that binder does not train on, or fp16 on a CPU.
     """
     if AcceleratorState._shared_state and AcceleratorState().mixed_precision != precision:
         AcceleratorState._reset_state(reset_partial_state=True)
@@ -36,6 +36,12 @@ def start_engine(precision: str, *, cpu: bool = False) -> Accelerator:
         fsdp_plugin=sharding(precision) if os.environ.get("ACCELERATE_USE_FSDP") == "true" else None,
         kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
     )
+    if precision == "fp16" and engine.device.type == "cpu":
+        raise TrainingError.explain(
+            "train.precision fp16 on a CPU, where it would be float32",
+            choices=["no", "bf16"],
+            fix="set train.precision",
+        )
     if engine.distributed_type not in _KNOWN:
         raise TrainingError.explain(
             "launched with an engine that binder does not train on",

@@ -79,6 +79,7 @@ class Journal:
         """Record the validation scores after `epoch`."""
         self._write("validation", step, epoch, scores)
         self._numbers |= {"hit@1": scores["hit@1"]}
+        self._bar.update(self._task, numbers=self._caption())
 
     def _write(self, event: str, step: int, epoch: int, numbers: Mapping[str, float]) -> None:
         if self._lines is None or self._board is None:

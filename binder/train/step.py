@@ -84,6 +84,7 @@ class Step:
         self._average_objective()
         self._clip()
         self.optimizer.step()
+        self.objective.temperature.clamp_()
         self.optimizer.zero_grad()
         return loss
 
@@ -146,10 +147,11 @@ class Step:
         return value
 
     def _clip(self) -> None:
-        if self.config.clip_norm is None:
-            return
         parameters = [*self.embed.parameters(), *self.objective.parameters()]
-        norm = self.accelerator.clip_grad_norm_(parameters, self.config.clip_norm)
+        largest = (
+            math.inf if self.config.clip_norm is None else self.config.clip_norm
+        )  # its norm is looked at in any case
+        norm = self.accelerator.clip_grad_norm_(parameters, largest)
         assert norm is not None
         size = whole(norm).item()
         # with fp16 it may overflow: the scaler then leaves the step out

@@ -154,3 +154,14 @@ def test_what_decides_a_run_leaves_out_how_the_work_is_done() -> None:
     assert (audio["train"]["lr"], audio["loss"]["temperature"]) == (0.5, 0.2)
     moved = parse_config({**MINIMAL, "output": "elsewhere", "evaluate": {"split": "validation"}})
     assert moved.decisive() == parse_config(MINIMAL).decisive()
+
+
+@pytest.mark.parametrize(
+    ("hub", "words"), [({"mode": "live"}, "needs hub.mode cache"), ({"views": 2}, "set hub.views: 0")]
+)
+def test_a_bank_wants_a_cache_of_whole_items(hub: dict[str, object], words: str) -> None:
+    content = {**MINIMAL, "hub": {"name": "playground:clip", **hub}, "loss": {"negatives": "bank"}}
+    with pytest.raises(ConfigError, match=words) as caught:
+        parse_config(content)
+    assert "Value error" not in str(caught.value)
+    assert "'towers'" not in str(caught.value)  # the message names the keys; the whole configuration does not help

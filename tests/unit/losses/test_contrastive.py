@@ -162,7 +162,14 @@ def test_temperature_is_clamped_and_learned_only_when_asked() -> None:
     assert temperature.value == pytest.approx(0.07)
     with torch.no_grad():
         temperature.log_scale.fill_(50.0)
+    temperature.clamp_()
     assert temperature.value == pytest.approx(1 / 100)
+    (2 * temperature()).backward()  # at the limit there still is a gradient: it can come back
+    assert temperature.log_scale.grad is not None and float(temperature.log_scale.grad) > 0
+    with torch.no_grad():
+        temperature.log_scale.fill_(-50.0)
+    temperature.clamp_()
+    assert temperature.value == pytest.approx(10)
     assert not any(weight.requires_grad for weight in Temperature(0.2, learn=False).parameters())
     with pytest.raises(ValueError, match="temperature"):
         Temperature(0.001)

@@ -150,6 +150,8 @@ def test_what_cannot_be_copied_is_refused(hubs):
     hub = hubs("vit")
     with pytest.raises(RegistryError, match="imu does not look like an image"):
         build_tower(create_modality("imu"), hub.dim, encoder=COPY, hub=hub)
+    with pytest.raises(RegistryError, match="audio of one size"):
+        build_tower(create_modality("audio", length="any"), hub.dim, encoder=COPY, hub=hub)
     with pytest.raises(RegistryError, match="head: linear"):
         build_tower(create_modality("thermal", size=32), hub.dim, encoder=COPY, hub=hub, head="mlp")
     with pytest.raises(RegistryError, match="takes no options"):

@@ -38,3 +38,8 @@ def test_other_engines_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Accelerator, "distributed_type", DistributedType.DEEPSPEED)
     with pytest.raises(TrainingError, match=r"does not train on[\s\S]*DEEPSPEED[\s\S]*FSDP2"):
         start_engine("no", cpu=True)
+
+
+def test_fp16_on_a_cpu_is_refused_instead_of_being_float32() -> None:
+    with pytest.raises(TrainingError, match="fp16 on a CPU"):
+        start_engine("fp16", cpu=True)
