@@ -30,12 +30,13 @@ def main(description: str) -> None:
     settings = Settings(**SIZES[args.size], threads=args.threads, device=device)
     torch.set_num_threads(settings.threads)
     torch.manual_seed(SEED)
-    console.print(describe_machine(settings))
+    machine = describe_machine(settings)
+    console.print(machine)
     parts, paths = [], []
     for name in args.only:
         parts.append(importlib.import_module(f"benchmarks.{name}").run(settings))
         show(parts[-1], console)
-        paths = write(parts, settings, args.output)  # after each: what is measured stays, whatever comes
+        paths = write(parts, settings, machine, args.output)  # after each: what is measured stays, whatever comes
     console.print("wrote", *paths)
 
 

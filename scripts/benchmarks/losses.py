@@ -93,7 +93,7 @@ def run(settings: Settings) -> Part:
 
     def excuse(name: str, size: int) -> str:
         slow = "bf16" in name and not units and size > SLOW_BEYOND
-        return "not run: no units for bfloat16 here" if slow else ""
+        return "not run: no bf16 units" if slow else ""
 
     sizes, check = settings.loss_sizes, min(2048, max(settings.loss_sizes))
     runs = compare_alone(build, list(LOSSES), sizes, excuse=excuse, **settings.measuring)

@@ -1,6 +1,7 @@
 """What is shown of a measurement: tables for the eye and for BENCHMARKS.md, JSON with where it comes from, a plot."""
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Sequence
@@ -81,11 +82,10 @@ def show(part: Part, console: Console) -> None:
         console.print(f"[dim]{note}[/dim]")
 
 
-def write(parts: Sequence[Part], settings: Settings, folder: Path) -> list[Path]:
+def write(parts: Sequence[Part], settings: Settings, machine: dict[str, Any], folder: Path) -> list[Path]:
     """Write results.json, tables.md and, with matplotlib and part (a), losses.png; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
-    results = {"machine": describe_machine(settings), "settings": asdict(settings)}
-    results["parts"] = [asdict(part) for part in parts]
+    results = {"machine": machine, "settings": asdict(settings), "parts": [asdict(part) for part in parts]}
     (folder / "results.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     (folder / "tables.md").write_text("\n".join(map(_markdown, parts)), encoding="utf-8")
     plotted = [_plot(part, folder / "losses.png") for part in parts if part.name == "losses"]
@@ -100,6 +100,7 @@ def describe_machine(settings: Settings) -> dict[str, Any]:
         "command": " ".join(["scripts/bench", *sys.argv[1:]]),
         "processor": _processor(),
         "threads": settings.threads,
+        "load of others": round(os.getloadavg()[0], 1),  # at the start; what is timed beside others spreads
         "memory GB": round(psutil.virtual_memory().total / 1e9),
         "GPU": torch.cuda.get_device_name(device) if device.type == "cuda" else "none: not measured",
         "bfloat16 units": has_bfloat16(device),
