@@ -81,12 +81,14 @@ class Tiling:
     ) -> None:
         self.num_rows, self.num_columns = num_rows, num_columns
         self._row_blocks = -(-num_rows // TILE_ROWS)
+        # few rows against a large bank: as many places a tile, else the steps between products cost more than they
+        self._width = TILE_COLUMNS * max(1, TILE_ROWS // max(1, num_rows))
         self._excluded, self._partners = self._sorted(exclude), self._sorted(partners)
 
     def column_blocks(self) -> Iterator[tuple[slice, list[Tile]]]:
         """Every block of columns with its tiles from top to bottom."""
-        for block, start in enumerate(range(0, self.num_columns, TILE_COLUMNS)):
-            columns = slice(start, min(start + TILE_COLUMNS, self.num_columns))
+        for block, start in enumerate(range(0, self.num_columns, self._width)):
+            columns = slice(start, min(start + self._width, self.num_columns))
             yield columns, [self._tile(block * self._row_blocks + row, row, columns) for row in range(self._row_blocks)]
 
     def _tile(self, number: int, row: int, columns: slice) -> Tile:
@@ -99,8 +101,8 @@ class Tiling:
     def _sorted(self, pairs: Pairs | None) -> "_SortedPairs | None":
         if pairs is None or not len(pairs):
             return None
-        tiles = pairs.columns // TILE_COLUMNS * self._row_blocks + pairs.rows // TILE_ROWS
-        return _SortedPairs(pairs, tiles, self._row_blocks * -(-self.num_columns // TILE_COLUMNS))
+        tiles = pairs.columns // self._width * self._row_blocks + pairs.rows // TILE_ROWS
+        return _SortedPairs(pairs, tiles, self._row_blocks * -(-self.num_columns // self._width))
 
 
 class _SortedPairs:

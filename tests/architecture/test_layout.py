@@ -9,7 +9,7 @@ import pytest
 
 TOP_LEVEL = {
     "pyproject.toml", "binder", "modalities", "configs", "docs", "tests", "scripts", "README.md",
-    "LICENSE", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt",
+    "LICENSE", "BENCHMARKS.md", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt",
 }  # fmt: skip
 MODALITY_FILES = {
     "__init__.py",
