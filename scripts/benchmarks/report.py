@@ -140,7 +140,8 @@ def _markdown(part: Part) -> str:
             f"| {' | '.join(columns)} |",
             f"|{'|'.join('--:' if _is_number(rows, c) else '---' for c in columns)}|",
         ]
-        lines += [f"| {' | '.join(_text(row.get(column)) for column in columns)} |" for row in rows]
+        cells = [[_text(row.get(column)).replace("|", "\\|") for column in columns] for row in rows]
+        lines += [f"| {' | '.join(row)} |" for row in cells]
         lines.append("")
     return "\n".join([*lines, *(f"- {note}" for note in part.notes), ""])
 
