@@ -1,10 +1,28 @@
-"""The oracle of the objective: the configured loss with full matrices in float64, as the papers define it."""
+"""Oracles of the losses: full matrices in float64, as the papers define them, and equality with a peer."""
+
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, normalize
 
 from binder.config import LossConfig
+
+
+def unit_vectors(rows: int, dim: int, seed: int) -> Tensor:
+    """Random float64 unit vectors."""
+    return normalize(torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
+
+
+def assert_same_loss_and_gradients(
+    loss: Tensor, ours: Sequence[Tensor], expected: Tensor, theirs: Sequence[Tensor]
+) -> None:
+    """Two losses are equal, and so is what they ask of the inputs they were computed from."""
+    loss.backward()
+    expected.backward()
+    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=1e-12)
+    for mine, peer in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(mine.grad, peer.grad, rtol=1e-9, atol=1e-12)
 
 
 def agree(a: Tensor, b: Tensor) -> Tensor:

@@ -51,20 +51,20 @@ class RunConfig(Section):
                     read(name)
                 except ValidationError as error:
                     raise ValueError(f"towers.{name}: {faults(error, section)}") from None
-            if self.loss_for(name).matryoshka and self.hub.transform != "pca" and not self.hub.matryoshka:
+            loss = self.loss_for(name)
+            if loss.matryoshka and self.hub.transform != "pca" and not self.hub.matryoshka:
                 raise ValueError(
                     f"towers.{name}: loss.matryoshka aligns prefixes, but the hub's first dimensions say no more than "
                     "its last: set hub.transform: pca, or hub.matryoshka: true if the hub was trained with prefixes"
                 )
-            if self.loss_for(name).negatives != "batch":
-                self._has_whole_items(name)
+            if loss.negatives != "batch":
+                self._has_whole_items(name, loss.negatives)
         if self.hub.mode == "live" and self.data.on_error == "skip":
             raise ValueError("hub.mode live can't skip bad hub samples: use hub.mode cache or data.on_error raise")
         return self
 
-    def _has_whole_items(self, name: str) -> None:
+    def _has_whole_items(self, name: str, negatives: str) -> None:
         """A bank is read from the cache, and holds whole items: a crop's partner is not in it."""
-        negatives = self.loss_for(name).negatives
         if self.hub.mode == "live":
             raise ValueError(f"towers.{name}: loss.negatives {negatives} needs hub.mode cache: all items of the table")
         if self.hub.views:

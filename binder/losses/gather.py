@@ -5,9 +5,11 @@ processes ask of a sample; DDP then averages over processes, so that N processes
 gradient of one process that holds the whole batch (tested with gloo).
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.distributed as dist
-from jaxtyping import Shaped
+from jaxtyping import Bool, Shaped
 from torch import Tensor
 from torch.distributed.nn.functional import all_gather
 
@@ -15,23 +17,28 @@ from torch.distributed.nn.functional import all_gather
 class Shares:
     """How many rows each process holds; the numbers may differ (a skipped sample, a short batch).
 
-    Args:
-        count: rows of this process. All processes must ask at the same point.
-        device: where the rows are.
-
     Attributes:
         world: number of processes.
-        before: rows of the processes before this one.
+        own: the place of this process's rows among all.
     """
 
-    def __init__(self, count: int, device: torch.device) -> None:
-        self.world = dist.get_world_size() if dist.is_initialized() else 1
-        self._counts = [count]
-        if self.world > 1:
-            sizes = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(self.world)]
-            dist.all_gather(sizes, torch.tensor([count], device=device))
-            self._counts = [int(size) for size in sizes]
-        self.before = sum(self._counts[: dist.get_rank()]) if self.world > 1 else 0
+    def __init__(self, counts: Sequence[int], rank: int) -> None:
+        self._counts, self._rank, self.world = counts, rank, len(counts)
+        before = sum(counts[:rank])
+        self.own = slice(before, before + counts[rank])
+
+    @classmethod
+    def exchange(cls, count: int, device: torch.device) -> "Shares":
+        """Tell all processes how many rows this one holds; all must ask at the same point."""
+        if not dist.is_initialized() or dist.get_world_size() == 1:
+            return cls([count], 0)
+        sizes = [torch.zeros(1, dtype=torch.long, device=device) for _ in range(dist.get_world_size())]
+        dist.all_gather(sizes, torch.tensor([count], device=device))
+        return cls([int(size) for size in sizes], dist.get_rank())
+
+    def of(self, chosen: Bool[Tensor, " all"]) -> "Shares":
+        """The shares of some of all rows; every process knows them, so nothing is exchanged."""
+        return Shares([int(part.sum()) for part in chosen.split(list(self._counts))], self._rank)
 
     def gather(self, rows: Shaped[Tensor, "local ..."]) -> Shaped[Tensor, "all ..."]:
         """Every process's rows, in rank order; with exact gradients where `rows` has one."""

@@ -45,12 +45,12 @@ def logsumexp_both(
         b: unit vectors; may lie on another device, from which it is streamed (then it gets no gradient).
         scale: 1 / temperature.
         partners: places, each given once, whose logits are subtracted from the results of their row and column.
-        exclude: places left out of both sums; every row and every column must keep one.
+        exclude: places left out of both sums; every row (column) must keep one if its result is used.
         products_in: dtype of the matrix products, e.g. bfloat16; sums stay in float32. Default: that of `a`.
         memory: bytes of tiles that may be kept for the backward pass instead of computed again.
 
     Raises:
-        ValueError: logits too large for exact sums, because vectors are not unit vectors or scale is above 500.
+        ValueError: logits too large to sum, because vectors are not unit vectors or scale is above 500.
     """
     return _LogSumExp.apply(a, b, scale, partners, exclude, products_in or a.dtype, memory)  # pyright: ignore
 
@@ -67,7 +67,7 @@ class _LogSumExp(torch.autograd.Function):
         dtype: torch.dtype,
         memory: int,
     ) -> tuple[Tensor, Tensor]:
-        sums_in = _dtype_of_sums(a, b, scale)
+        sums_in = _dtype_of_sums(a.dtype, float(scale) + math.log(max(len(a), len(b), 1)))
         tiling = Tiling(len(a), len(b), exclude, partners)
         scaled = (a * scale).to(dtype)
         row_sums, row_partners = a.new_zeros(2, len(a), dtype=sums_in)
@@ -89,6 +89,8 @@ class _LogSumExp(torch.autograd.Function):
                 if size <= memory and any(ctx.needs_input_grad):
                     memory -= size
                     kept[tile.number] = powers.to(keep_in)
+        if torch.isinf(row_sums.sum()):  # NaN is let through: the caller knows whose vectors these are
+            raise ValueError("logits too large to sum: expected unit vectors")
         ctx.save_for_backward(a, b, scale, row_sums, column_sums)
         ctx.set_materialize_grads(False)  # a direction that no loss uses costs nothing
         ctx.kept, ctx.tiling, ctx.dtype = kept, tiling, dtype
@@ -101,11 +103,8 @@ class _LogSumExp(torch.autograd.Function):
         At partners, g_i + h_j is subtracted.
         """
         a, b, scale, row_sums, column_sums = ctx.saved_tensors
-        asked = [
-            torch.zeros_like(sums) if gradient is None else gradient.to(sums.dtype)
-            for gradient, sums in zip(gradients, (row_sums, column_sums), strict=True)
-        ]
-        rows, columns = asked[0] / row_sums, asked[1] / column_sums
+        of_rows, rows = _asked(gradients[0], row_sums)
+        of_columns, columns = _asked(gradients[1], column_sums)
         need_a, need_b, need_scale = ctx.needs_input_grad[:3]
         grad_a, grad_b = torch.zeros_like(a), torch.zeros_like(b) if need_b else None
         scaled = (a * scale).to(ctx.dtype)
@@ -118,7 +117,7 @@ class _LogSumExp(torch.autograd.Function):
                 weights = (rows[tile.rows, None] + columns[None, place]).mul_(powers)
                 if tile.partners is not None:
                     i, j = tile.partners.rows, tile.partners.columns
-                    weights[i, j] -= asked[0][tile.rows][i] + asked[1][place][j]
+                    weights[i, j] -= of_rows[tile.rows][i] + of_columns[place][j]
                 weights = weights.to(ctx.dtype)
                 grad_a[tile.rows] += weights @ block
                 if grad_b is not None:
@@ -134,15 +133,17 @@ def _powers(logits: Tensor, tile: Tile) -> Tensor:
     return powers
 
 
-def _dtype_of_sums(a: Tensor, b: Tensor, scale: Tensor) -> torch.dtype:
-    """The first dtype in which no sum can over- or underflow, given the longest vectors."""
-    if not len(a) or not len(b):
-        return a.dtype
-    longest = a.detach().norm(dim=1).max() * b.detach().norm(dim=1).max().to(a.device)
-    largest = float(scale.abs() * longest) + math.log(max(len(a), len(b)))
-    if math.isnan(largest):
-        return a.dtype  # the loss becomes NaN, and the caller knows whose vectors these are
-    for dtype in (torch.float32, torch.float64):
-        if largest <= _SAFE[dtype] and a.dtype.itemsize <= dtype.itemsize:
-            return dtype
-    raise ValueError(f"logits up to {largest:.4g}: expected unit vectors and a scale of at most 500")
+def _asked(gradient: Tensor | None, sums: Tensor) -> tuple[Tensor, Tensor]:
+    """The gradient of one direction, also as a share of its sums; zero if unused, even where nothing was summed."""
+    if gradient is None:
+        return torch.zeros_like(sums), torch.zeros_like(sums)
+    gradient = gradient.to(sums.dtype)
+    return gradient, gradient / sums
+
+
+def _dtype_of_sums(dtype: torch.dtype, largest: float) -> torch.dtype:
+    """The first dtype, no coarser than `dtype`, in which sums up to e^largest and their inverses are normal numbers."""
+    for candidate in (torch.float32, torch.float64):
+        if (largest <= _SAFE[candidate] or math.isnan(largest)) and dtype.itemsize <= candidate.itemsize:
+            return candidate
+    raise ValueError(f"logits up to {largest:.4g}: expected a scale of at most 500")

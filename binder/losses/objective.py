@@ -45,16 +45,13 @@ class HubSide:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Anchored:
-    """One anchor's part of a step: own samples, and the hub items of all processes."""
+    """One anchor's part of a step, for each Matryoshka width: own samples, and the hub items of all processes."""
 
-    vectors: Tensor  # own, with gradient
-    own: slice  # their place among all
-    hub: Tensor  # all
-    keys: Tensor  # all
+    vectors: Sequence[Tensor]  # own, with gradient
+    shares: Shares
+    hub: Sequence[Tensor]  # all
     items: Tensor  # all
-
-    def widths(self, config: LossConfig) -> tuple[list[Tensor], list[Tensor]]:
-        return prefixes(self.vectors, config.matryoshka), prefixes(self.hub, config.matryoshka)
+    relations: Relations  # among all
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -99,20 +96,20 @@ class Objective(nn.Module):
         """
         if vectors.dtype != torch.float64:
             vectors = vectors.float()  # whatever precision the tower ran in
-        shares = Shares(len(vectors), vectors.device)
+        shares = Shares.exchange(len(vectors), vectors.device)
         everyone = HubSide(**{name: shares.gather(part) for name, part in vars(hub).items()})
         losses = []
         for anchor in range(hub.present.shape[1]):
             chosen, bank = everyone.present[:, anchor], self.banks[anchor] if self.banks else None
             if chosen.sum() < (2 if bank is None else 1):
                 continue  # a lone pair has no negatives
-            start, mine = int(chosen[: shares.before].sum()), hub.present[:, anchor]
+            targets, widths = everyone.targets[chosen, anchor], self.config.matryoshka
             part = _Anchored(
-                vectors=vectors[mine],
-                own=slice(start, start + int(mine.sum())),
-                hub=everyone.targets[chosen, anchor],
-                keys=everyone.keys[chosen, anchor],
+                vectors=prefixes(vectors[hub.present[:, anchor]], widths),
+                shares=shares.of(chosen),
+                hub=prefixes(targets, widths),
                 items=everyone.items[chosen, anchor],
+                relations=Relations(targets, everyone.keys[chosen, anchor], self.config),
             )
             losses.append(self._loss(part, bank))
         if not losses:
@@ -120,16 +117,13 @@ class Objective(nn.Module):
         return torch.stack(losses).mean() * shares.world
 
     def _loss(self, part: _Anchored, bank: Bank | None) -> Tensor:
-        relations = Relations(part.hub, part.keys, self.config)
-        gallery = self._gallery(part, bank, relations)
+        gallery = self._gallery(part, bank)
         one_width = self._sigmoid if self.config.kind == "sigmoid" else self._info_nce  # sums over own samples
-        own, hub = part.widths(self.config)
-        terms = [one_width(width, own[width], hub[width], part, gallery, relations) for width in range(len(own))]
-        return torch.stack(terms).mean() / len(part.hub)
+        terms = [one_width(width, part, gallery) for width in range(len(part.vectors))]
+        return torch.stack(terms).mean() / len(part.hub[0])
 
-    def _sigmoid(
-        self, width: int, own: Tensor, hub: Tensor, part: _Anchored, gallery: _Gallery, relations: Relations
-    ) -> Tensor:
+    def _sigmoid(self, width: int, part: _Anchored, gallery: _Gallery) -> Tensor:
+        own = part.vectors[width]
         if not len(own):  # no sample here, but processes that average gradients all need one
             return 0 * (own.sum() + self.temperature() + self.bias)
         loss = sigmoid_loss(
@@ -144,12 +138,10 @@ class Objective(nn.Module):
         )
         return loss * len(own)
 
-    def _info_nce(
-        self, width: int, own: Tensor, hub: Tensor, part: _Anchored, gallery: _Gallery, relations: Relations
-    ) -> Tensor:
+    def _info_nce(self, width: int, part: _Anchored, gallery: _Gallery) -> Tensor:
+        own, hub, shares = part.vectors[width], part.hub[width], part.shares
         scale, direction = self.temperature(), self.config.direction
         options: dict[str, Any] = {"products_in": self._products, "memory": self.config.memory_mib * MIB}
-        shares = Shares(len(own), own.device)
         terms = []
         columns = None
         numbers = torch.arange(len(own), device=own.device)
@@ -163,28 +155,27 @@ class Objective(nn.Module):
         if direction != "to_hub":
             if columns is None or shares.world > 1 or self.config.negatives != "batch":
                 # else one matrix has served both directions
-                exclude = _of_columns(relations.exclude, part.own, len(hub))
-                found_by, looking = shares.gather(own), hub[part.own]
-                partners = Pairs(numbers + part.own.start, numbers)
+                exclude = _of_columns(part.relations.exclude, shares.own, len(hub))
+                found_by, looking = shares.gather(own), hub[shares.own]
+                partners = Pairs(numbers + shares.own.start, numbers)
                 _, columns = logsumexp_both(found_by, looking, scale, partners=partners, exclude=exclude, **options)
-            terms.append(columns.sum() - aligned(own, (relations.from_hub(hub) - hub)[part.own], scale).sum())
+            found = (part.relations.from_hub(hub) - hub)[shares.own]
+            terms.append(columns.sum() - aligned(own, found, scale).sum())
         return torch.stack(terms).mean()
 
-    def _gallery(self, part: _Anchored, bank: Bank | None, relations: Relations) -> _Gallery:
+    def _gallery(self, part: _Anchored, bank: Bank | None) -> _Gallery:
+        device, mine = part.hub[0].device, part.shares.own
         if bank is None:
-            hub = prefixes(part.hub, self.config.matryoshka)
-            return _gallery_of(
-                relations, hub, torch.arange(len(part.hub), device=part.hub.device)[part.own], self.config
-            )
-        own = part.items[part.own].to(bank.keys.device)
+            places = torch.arange(len(part.hub[0]), device=device)[mine]
+            return _gallery_of(part.relations, part.hub, places, self.config)
+        everyone = part.items.to(bank.keys.device)
+        own = everyone[mine]
         if self.config.negatives == "hard":
-            everyone = part.items.to(own.device)
             chosen = torch.unique(torch.cat([everyone, bank.neighbours[everyone].flatten()]))
-            vectors, keys = bank.vectors[0][chosen].to(part.hub.device), bank.keys[chosen].to(part.hub.device)
+            vectors, keys = bank.vectors[0][chosen].to(device), bank.keys[chosen].to(device)
+            places = torch.searchsorted(chosen, own).to(device)
             hub = prefixes(vectors, self.config.matryoshka)
-            places = torch.searchsorted(chosen, own).to(part.hub.device)
             return _gallery_of(Relations(vectors, keys, self.config), hub, places, self.config)
-        device = part.hub.device
         pairs = bank.excluded.of_rows(own)
         return _Gallery(
             vectors=bank.vectors,

@@ -4,6 +4,7 @@ Floor: losses; used by the objective and the bank. Constant, because the hub is 
 """
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import torch
 from jaxtyping import Float, Int
@@ -23,19 +24,24 @@ class Relations:
         keys: see `Positives`.
         config: mask, soft share and its temperature.
 
-    Attributes:
-        positives: by keys.
-        exclude: places that are neither positives nor negatives; None where nothing is masked.
+    Each part is computed when it is first asked for: a step against a bank may need none of its batch's.
     """
 
     def __init__(self, vectors: Float[Tensor, "item dim"], keys: Int[Tensor, "item rule"], config: LossConfig) -> None:
-        self._vectors, self._soft, self._temperature = vectors, config.soft, config.soft_temperature
-        self.positives = Positives(keys)
-        self.exclude: Pairs | None = None
-        if config.mask_above is not None:
-            self.exclude = near_duplicates(vectors, vectors, keys, keys, config.mask_above)
-        if self._soft:
-            self._totals = soft_totals(vectors, vectors, self._temperature, self.exclude)[:, None]
+        self._vectors, self._keys, self._threshold = vectors, keys, config.mask_above
+        self._soft, self._temperature = config.soft, config.soft_temperature
+
+    @cached_property
+    def positives(self) -> Positives:
+        """Positives by keys."""
+        return Positives(self._keys)
+
+    @cached_property
+    def exclude(self) -> Pairs | None:
+        """Places that are neither positives nor negatives; None where nothing is masked."""
+        if self._threshold is None:
+            return None
+        return near_duplicates(self._vectors, self._vectors, self._keys, self._keys, self._threshold)
 
     def to_hub(self, values: Float[Tensor, "item value"]) -> Float[Tensor, "item value"]:
         """sum_j q_ij values_j: the mean of what item i should find."""
@@ -50,6 +56,10 @@ class Relations:
         if not self._soft:
             return even
         return torch.lerp(even, self._similar(values / self._totals), self._soft)
+
+    @cached_property
+    def _totals(self) -> Float[Tensor, "item 1"]:
+        return soft_totals(self._vectors, self._vectors, self._temperature, self.exclude)[:, None]
 
     def _similar(self, values: Tensor) -> Tensor:
         return soft_sums(self._vectors, self._vectors, values, self._temperature, self.exclude)

@@ -76,13 +76,19 @@ def build_encoder(spec: ModalitySpec, name: str, options: Mapping[str, Any]) -> 
         ) from error
 
 
-def _shape_of(spec: ModalitySpec) -> tuple[int, ...]:
+def sample_shape(spec: ModalitySpec) -> tuple[tuple[int, ...], bool]:
+    """Shape of a transformed sample, and whether all samples have it: those of any length are padded in a dict."""
     sample = spec.transform(spec.load(spec.synthetic(0)))
-    if not 2 <= sample.ndim <= 4 or isinstance(spec.collate([sample]), dict):
+    return tuple(sample.shape), not isinstance(spec.collate([sample]), dict)
+
+
+def _shape_of(spec: ModalitySpec) -> tuple[int, ...]:
+    shape, fixed = sample_shape(spec)
+    if not 2 <= len(shape) <= 4 or not fixed:
         raise RegistryError.explain(
             f"{spec.name} has no raw features",
-            got=f"tensors of shape {tuple(sample.shape)}",
+            got=f"tensors of shape {shape}",
             expected="(channel, ...) with one to three more axes",
             fix="give closed_form the features of an encoder, e.g. features: default",
         )
-    return tuple(sample.shape)
+    return shape

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from binder.errors import RegistryError
 from binder.modality import ModalitySpec
+from binder.towers.encoders import sample_shape
 from binder.towers.image_networks import adapt_input, build_image_network
 from binder.types import ImageTower
 
@@ -121,18 +122,18 @@ def picture_of(spec: ModalitySpec) -> tuple[int, tuple[int, int]]:
     Raises:
         RegistryError: they are not (channel, height, width) or (channel, time, height, width).
     """
-    sample = spec.transform(spec.load(spec.synthetic(0)))
-    if isinstance(spec.collate([sample]), dict):
+    shape, fixed = sample_shape(spec)
+    if not fixed:
         raise RegistryError.explain(
             f"hub-copy takes {spec.name} of one size",
             got="samples of any length, in padded batches",
             fix="give the modality a length policy, e.g. length: crop_or_pad, or use another encoder",
         )
-    if sample.ndim not in (3, 4):
+    if len(shape) not in (3, 4):
         raise RegistryError.explain(
             f"{spec.name} does not look like an image",
-            got=f"tensors of shape {tuple(sample.shape)}",
+            got=f"tensors of shape {shape}",
             expected="(channel, height, width), perhaps with time after channel",
             fix="use another encoder than hub-copy",
         )
-    return sample.shape[0], (sample.shape[-2], sample.shape[-1])
+    return shape[0], (shape[-2], shape[-1])

@@ -77,7 +77,6 @@ def open_bank(
     folder: Path, vectors: torch.Tensor, keys: torch.Tensor, loss: LossConfig, *, train: Side, write: bool
 ) -> Bank:
     """The bank of `vectors` with the constants that `folder` keeps, or computed anew, and kept if `write`."""
-    widths = tuple(prefixes(vectors, loss.matryoshka))
     facts = {
         "hub": train.hub,
         "table": train.table.fingerprint,
@@ -86,6 +85,7 @@ def open_bank(
     }
     if is_complete(folder):
         _check(folder, read_manifest(folder, KIND, verify=True), facts)
+        widths = tuple(prefixes(vectors, loss.matryoshka))
         return Bank(vectors=widths, keys=keys, hub=train.hub, table=facts["table"], **_read(folder, len(widths)))
     bank = Bank.build(vectors, keys, loss, hub=train.hub, table=facts["table"])
     if write:

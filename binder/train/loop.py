@@ -52,7 +52,7 @@ class TowerTrainer:
         train: rows to learn from.
         validation: rows that choose the epoch; None keeps the last one.
         config: how to optimise.
-        loss: temperature and positives.
+        loss: which loss, against which negatives.
         folder: gets journal, TensorBoard and resumable states.
         seed: of order, augmentation and dropout.
         fingerprint: of everything that must be the same when resuming.

@@ -148,10 +148,7 @@ class Step:
 
     def _clip(self) -> None:
         parameters = [*self.embed.parameters(), *self.objective.parameters()]
-        largest = (
-            math.inf if self.config.clip_norm is None else self.config.clip_norm
-        )  # its norm is looked at in any case
-        norm = self.accelerator.clip_grad_norm_(parameters, largest)
+        norm = self.accelerator.clip_grad_norm_(parameters, self.config.clip_norm or math.inf)  # looked at in any case
         assert norm is not None
         size = whole(norm).item()
         # with fp16 it may overflow: the scaler then leaves the step out

@@ -88,5 +88,5 @@ def _score_anchor(
 
 
 def _agree(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Bool (len(a), len(b)): equal on at least one known rule; the numpy twin of `positive_mask`."""
+    """Bool (len(a), len(b)): equal on at least one known rule."""
     return ((a[:, None] == b[None]) & (a >= 0)[:, None]).any(-1)

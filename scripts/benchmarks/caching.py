@@ -72,9 +72,7 @@ def _row(key: Contender, timing: Timing, size: int, best: float, error: float) -
     return {
         "step": key[0],
         "chunk": key[1],
-        "samples/s": size / timing.median,
-        "low": size / timing.high,
-        "high": size / timing.low,
+        **timing.rate(size, "samples/s"),
         "x": timing.median / best,
         "difference": error,
     }

@@ -56,9 +56,7 @@ def run(settings: Settings) -> Part:
         {
             "loop": name,
             "precision": "float32" if name in (OPEN_CLIP, SENTENCES) else "" if name == READ else precision,
-            "images/s": settings.num_images / timing.median,
-            "low": settings.num_images / timing.high,
-            "high": settings.num_images / timing.low,
+            **timing.rate(settings.num_images, "images/s"),
             "x the faster peer": best_peer / timing.median,
             "of the raw forward": timings[RAW].median / timing.median,
         }

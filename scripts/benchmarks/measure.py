@@ -39,6 +39,10 @@ class Timing:
         """Of one number a round."""
         return cls(median=statistics.median(seconds), low=min(seconds), high=max(seconds))
 
+    def rate(self, count: int, unit: str) -> dict[str, object]:
+        """Columns of a table: how many a second where a step takes `count`."""
+        return {unit: count / self.median, "low": count / self.high, "high": count / self.low}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:

@@ -48,9 +48,7 @@ def run(settings: Settings) -> Part:
     rows_of = [
         {
             "step": name,
-            "samples/s": batch / timing.median,
-            "low": batch / timing.high,
-            "high": batch / timing.low,
+            **timing.rate(batch, "samples/s"),
             "of the limit": limit / timing.median,
             "x cached's time": timing.median / timings[CACHED].median,
             "loss": losses.get(name),

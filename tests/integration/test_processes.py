@@ -22,14 +22,14 @@ def test_two_processes_train_like_one(scenes: Path, tmp_path: Path) -> None:
         content = small_run(scenes, output, towers=("thermal",), train={"epochs": 2, "batch_size": 31})
         path = tmp_path / f"{processes}.yaml"
         path.write_text(yaml.safe_dump(content), encoding="utf-8")
-        launch = ["-m", "torch.distributed.run", "--nproc_per_node", str(processes), "--master_port", "0"]
+        launch = ["-m", "torch.distributed.run", "--standalone", "--nproc_per_node", str(processes)]
         done = subprocess.run(
             [sys.executable, *launch, "-m", "binder", "train", str(path)],
             capture_output=True, text=True, timeout=300, check=False, env={**os.environ, "ACCELERATE_USE_CPU": "true"},
         )  # fmt: skip
         assert done.returncode == 0, done.stderr[-3000:]
         (state,) = (output / "train" / "thermal" / "state").glob("*/state.json")
-        assert json.loads(state.read_text(encoding="utf-8"))["processes"] == processes
+        assert json.loads(state.read_text(encoding="utf-8"))["facts"]["processes"] == processes
         losses[processes] = [e["loss"] for e in read_journal(output / "train" / "thermal") if e["event"] == "step"]
     assert len(losses[1]) == 12
     # float32 sums in another order; the difference grows with the steps

@@ -6,15 +6,12 @@ from typing import Any
 
 import pytest
 import torch
+from loss_oracle import assert_same_loss_and_gradients, unit_vectors
 from open_clip.loss import ClipLoss
 from torch.nn.functional import normalize
 
 from binder.losses import Positives, Temperature, info_nce, logsumexp_both
 from binder.losses.tiles import Pairs
-
-
-def _unit(rows: int, dim: int, seed: int) -> torch.Tensor:
-    return normalize(torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
 
 
 def _scale(value: float) -> torch.Tensor:
@@ -41,16 +38,11 @@ def _by_loops(a: torch.Tensor, b: torch.Tensor, keys: torch.Tensor, scale: float
 @pytest.mark.parametrize("scale", [1.0, 1 / 0.07, 100.0])
 def test_tiled_loss_equals_open_clip_in_value_and_gradient(scale: float, memory: int) -> None:
     sides = [
-        (_unit(7, 5, 0).requires_grad_(), _unit(7, 5, 1).requires_grad_(), _scale(scale).requires_grad_()) for _ in "ab"
+        (unit_vectors(7, 5, 0).requires_grad_(), unit_vectors(7, 5, 1).requires_grad_(), _scale(scale).requires_grad_())
+        for _ in "ab"
     ]
     ours, peers = sides
-    loss = info_nce(*ours, memory=memory)
-    expected = ClipLoss()(*peers)
-    loss.backward()
-    expected.backward()
-    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=1e-12)
-    for mine, theirs in zip(ours, peers, strict=True):
-        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-9, atol=1e-12)
+    assert_same_loss_and_gradients(info_nce(*ours, memory=memory), ours, ClipLoss()(*peers), peers)
 
 
 @pytest.mark.usefixtures("small_tiles")
@@ -60,8 +52,8 @@ def test_float32_is_as_exact_as_open_clip() -> None:
         gradients = []
         for loss in (info_nce, ClipLoss(), ClipLoss()):
             dtype = torch.float64 if len(gradients) == 2 else torch.float32
-            a = _unit(40, 8, 2).to(dtype).requires_grad_()
-            loss(a, _unit(40, 8, 3).to(dtype), torch.tensor(scale, dtype=dtype)).backward()
+            a = unit_vectors(40, 8, 2).to(dtype).requires_grad_()
+            loss(a, unit_vectors(40, 8, 3).to(dtype), torch.tensor(scale, dtype=dtype)).backward()
             gradients.append(a.grad.double())
         ours, peers, exact = gradients
         assert (ours - exact).abs().max() <= 2 * (peers - exact).abs().max() + 1e-8
@@ -70,8 +62,8 @@ def test_float32_is_as_exact_as_open_clip() -> None:
 @pytest.mark.parametrize("memory", [0, 10**6])
 def test_gradients_stay_exact_late_in_training(memory: int) -> None:
     """Partners at probabilities above .999: what is left of p - 1 must not drown in the rounding of p."""
-    b = _unit(64, 64, 3).float()
-    start = normalize(b + 0.1 * _unit(64, 64, 4), dim=1).float()
+    b = unit_vectors(64, 64, 3).float()
+    start = normalize(b + 0.1 * unit_vectors(64, 64, 4), dim=1).float()
 
     def gradient(loss: Callable[..., torch.Tensor], dtype: torch.dtype, **options: Any) -> torch.Tensor:
         a = start.to(dtype, copy=True).requires_grad_()
@@ -95,7 +87,7 @@ def test_gradients_stay_exact_late_in_training(memory: int) -> None:
 
 @pytest.mark.usefixtures("small_tiles")
 def test_only_the_side_that_asks_gets_a_gradient_and_a_given_direction_counts_alone() -> None:
-    a, b = _unit(5, 4, 0).requires_grad_(), _unit(5, 4, 1)
+    a, b = unit_vectors(5, 4, 0).requires_grad_(), unit_vectors(5, 4, 1)
     for direction, dim in (("to_hub", 1), ("from_hub", 0)):
         a.grad = None
         loss = info_nce(a, b, _scale(3.0), direction=direction)
@@ -109,7 +101,7 @@ def test_only_the_side_that_asks_gets_a_gradient_and_a_given_direction_counts_al
 
 @pytest.mark.usefixtures("small_tiles")
 def test_excluded_places_are_in_neither_sum() -> None:
-    a, b = _unit(7, 4, 0).requires_grad_(), _unit(9, 4, 1).requires_grad_()
+    a, b = unit_vectors(7, 4, 0).requires_grad_(), unit_vectors(9, 4, 1).requires_grad_()
     pairs = Pairs(torch.tensor([0, 0, 6, 3, 2]), torch.tensor([8, 1, 0, 4, 3]))
     rows, columns = logsumexp_both(a, b, _scale(5.0), exclude=pairs)
     logits = 5 * a @ b.T
@@ -124,8 +116,17 @@ def test_excluded_places_are_in_neither_sum() -> None:
     torch.testing.assert_close(ours, expected)
 
 
+def test_a_column_whose_places_are_all_excluded_leaves_the_rows_alone() -> None:
+    """A batch's only sample and its near-duplicate in the bank: nothing to sum up there, and no loss that asks."""
+    a, b = unit_vectors(1, 4, 0).requires_grad_(), unit_vectors(5, 4, 1)
+    rows, _ = logsumexp_both(a, b, _scale(5.0), exclude=Pairs(torch.tensor([0]), torch.tensor([3])))
+    (ours,) = torch.autograd.grad(rows.sum(), a)
+    (expected,) = torch.autograd.grad((5 * a @ b[[0, 1, 2, 4]].T).logsumexp(1).sum(), a)
+    torch.testing.assert_close(ours, expected)
+
+
 def test_bfloat16_products_come_close() -> None:
-    a, b = _unit(64, 32, 0).float().requires_grad_(), _unit(64, 32, 1).float()
+    a, b = unit_vectors(64, 32, 0).float().requires_grad_(), unit_vectors(64, 32, 1).float()
     rough, exact = (info_nce(a, b, torch.tensor(14.0), products_in=dtype) for dtype in (torch.bfloat16, None))
     assert rough.item() == pytest.approx(exact.item(), rel=5e-3)
     (rough_grad,), (exact_grad,) = (torch.autograd.grad(loss, a) for loss in (rough, exact))
@@ -134,17 +135,17 @@ def test_bfloat16_products_come_close() -> None:
 
 def test_vectors_that_are_not_unit_are_refused_where_sums_would_overflow() -> None:
     with pytest.raises(ValueError, match="unit vectors"):
-        info_nce(100 * _unit(4, 3, 0), 100 * _unit(4, 3, 1), _scale(10.0))
+        info_nce(100 * unit_vectors(4, 3, 0), 100 * unit_vectors(4, 3, 1), _scale(10.0))
 
 
 def test_a_batch_of_one_is_refused() -> None:
     with pytest.raises(ValueError, match="no negatives"):
-        info_nce(_unit(1, 3, 0), _unit(1, 3, 1), _scale(10.0))
+        info_nce(unit_vectors(1, 3, 0), unit_vectors(1, 3, 1), _scale(10.0))
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2, 3, 4], [0, 0, 1, 1, 1], [3, 3, 3, 3, 3], [0, 1, 0, -1, -1]])
 def test_many_positives_equal_the_definition(labels: list[int]) -> None:
-    a, b, keys = _unit(5, 4, 2), _unit(5, 4, 3), torch.tensor(labels)
+    a, b, keys = unit_vectors(5, 4, 2), unit_vectors(5, 4, 3), torch.tensor(labels)
     positives = Positives(keys[:, None])
     to_hub = positives.sums(b) / positives.counts[:, None]
     from_hub = positives.sums(b / positives.counts[:, None])

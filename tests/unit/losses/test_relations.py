@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-from loss_oracle import agree
-from torch.nn.functional import normalize
+from loss_oracle import agree, unit_vectors
 
 from binder.losses.positives import Positives
 from binder.losses.similarity import hard_neighbours, near_duplicates, soft_sums, soft_totals
@@ -13,20 +12,16 @@ from binder.losses.tiles import Pairs, RowPairs
 CHAIN = torch.tensor([[0, 5], [0, 6], [1, 6], [-1, -1], [2, -1], [2, 6], [0, 5], [-1, 7]])
 
 
-def _unit(rows: int, seed: int, dim: int = 3) -> torch.Tensor:
-    return normalize(torch.randn(rows, dim, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
-
-
 def test_positives_agree_on_any_rule_and_unknown_agrees_with_nothing() -> None:
     expected = (agree(CHAIN, CHAIN) | torch.eye(len(CHAIN), dtype=torch.bool)).double()
-    positives, values = Positives(CHAIN), _unit(len(CHAIN), 0)
+    positives, values = Positives(CHAIN), unit_vectors(len(CHAIN), 3, 0)
     torch.testing.assert_close(positives.counts, expected.sum(1).float())
     torch.testing.assert_close(positives.sums(values), expected @ values)
 
 
 @pytest.mark.usefixtures("small_tiles")
 def test_near_duplicates_are_close_and_not_declared_positives() -> None:
-    rows, items = _unit(8, 1), _unit(11, 2)
+    rows, items = unit_vectors(8, 3, 1), unit_vectors(11, 3, 2)
     item_keys = torch.arange(22).reshape(11, 2) % 9
     found = near_duplicates(rows, items, CHAIN, item_keys, 0.6)
     expected = (rows @ items.T > 0.6) & ~agree(CHAIN, item_keys)
@@ -38,7 +33,7 @@ def test_near_duplicates_are_close_and_not_declared_positives() -> None:
 
 @pytest.mark.usefixtures("small_tiles")
 def test_soft_sums_over_totals_are_the_softmax_mean() -> None:
-    rows, items, values = _unit(8, 1), _unit(11, 2), _unit(11, 3)
+    rows, items, values = unit_vectors(8, 3, 1), unit_vectors(11, 3, 2), unit_vectors(11, 3, 3)
     pairs = Pairs(torch.tensor([0, 7, 4]), torch.tensor([3, 10, 0]))
     logits = rows @ items.T / 0.2
     logits[pairs.rows, pairs.columns] = -torch.inf
@@ -48,7 +43,7 @@ def test_soft_sums_over_totals_are_the_softmax_mean() -> None:
 
 @pytest.mark.usefixtures("small_tiles")
 def test_hard_neighbours_are_the_nearest_that_are_neither_positives_nor_duplicates() -> None:
-    vectors = _unit(8, 4)
+    vectors = unit_vectors(8, 3, 4)
     found = hard_neighbours(vectors, CHAIN, 3, threshold=0.9)
     cosines = vectors @ vectors.T
     forbidden = agree(CHAIN, CHAIN) | torch.eye(8, dtype=torch.bool) | (cosines > 0.9)

@@ -4,16 +4,12 @@ import math
 
 import pytest
 import torch
+from loss_oracle import assert_same_loss_and_gradients, unit_vectors
 from open_clip.loss import SigLipLoss
-from torch.nn.functional import normalize
 
 from binder.losses import Positives, sigmoid_loss
 from binder.losses.temperature import initial_bias
 from binder.losses.tiles import Pairs
-
-
-def _unit(rows: int, seed: int) -> torch.Tensor:
-    return normalize(torch.randn(rows, 5, generator=torch.Generator().manual_seed(seed), dtype=torch.float64), dim=-1)
 
 
 def _numbers(*values: float) -> list[torch.Tensor]:
@@ -22,18 +18,16 @@ def _numbers(*values: float) -> list[torch.Tensor]:
 
 @pytest.mark.usefixtures("small_tiles")
 def test_tiled_loss_equals_open_clip_in_value_and_gradient() -> None:
-    ours, peers = ([_unit(7, 0).requires_grad_(), _unit(7, 1).requires_grad_(), *_numbers(10.0, -2.0)] for _ in "ab")
-    loss, expected = 3 * sigmoid_loss(*ours), 3 * SigLipLoss()(*peers)
-    loss.backward()
-    expected.backward()
-    torch.testing.assert_close(loss, expected, rtol=1e-12, atol=1e-12)
-    for mine, theirs in zip(ours, peers, strict=True):
-        torch.testing.assert_close(mine.grad, theirs.grad, rtol=1e-9, atol=1e-12)
+    ours, peers = (
+        [unit_vectors(7, 5, 0).requires_grad_(), unit_vectors(7, 5, 1).requires_grad_(), *_numbers(10.0, -2.0)]
+        for _ in "ab"
+    )
+    assert_same_loss_and_gradients(3 * sigmoid_loss(*ours), ours, 3 * SigLipLoss()(*peers), peers)
 
 
 @pytest.mark.usefixtures("small_tiles")
 def test_many_positives_and_excluded_places_equal_the_definition() -> None:
-    rows, items = _unit(5, 0), _unit(5, 1)
+    rows, items = unit_vectors(5, 5, 0), unit_vectors(5, 5, 1)
     labels = torch.tensor([0, 1, 0, 2, 2])
     positives = Positives(labels[:, None])
     pairs = Pairs(torch.tensor([0, 4]), torch.tensor([1, 0]))
@@ -57,4 +51,4 @@ def test_the_first_bias_expects_one_match_a_row() -> None:
 
 def test_a_single_item_is_refused() -> None:
     with pytest.raises(ValueError, match="no negatives"):
-        sigmoid_loss(_unit(1, 0), _unit(1, 1), *_numbers(4.0, -1.0))
+        sigmoid_loss(unit_vectors(1, 5, 0), unit_vectors(1, 5, 1), *_numbers(4.0, -1.0))
