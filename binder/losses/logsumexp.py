@@ -69,14 +69,13 @@ class _LogSumExp(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor]:
         sums_in = _dtype_of_sums(a.dtype, float(scale) + math.log(max(len(a), len(b), 1)))
         tiling = Tiling(len(a), len(b), exclude, partners)
-        scaled = (a * scale).to(dtype)
         row_sums, row_partners = a.new_zeros(2, len(a), dtype=sums_in)
         column_sums, column_partners = a.new_zeros(2, len(b), dtype=sums_in)
         kept: dict[int, Tensor] = {}
         for columns, tiles in tiling.column_blocks():
             block = b[columns].to(a.device, dtype)
             for tile in tiles:
-                logits = products(scaled[tile.rows], block).to(sums_in)
+                logits = products((a[tile.rows] * scale).to(dtype), block).to(sums_in)
                 if tile.partners is not None:
                     own = logits[tile.partners.rows, tile.partners.columns]
                     row_partners[tile.rows].index_add_(0, tile.partners.rows, own)
@@ -107,13 +106,13 @@ class _LogSumExp(torch.autograd.Function):
         of_columns, columns = _asked(gradients[1], column_sums)
         need_a, need_b, need_scale = ctx.needs_input_grad[:3]
         grad_a, grad_b = torch.zeros_like(a), torch.zeros_like(b) if need_b else None
-        scaled = (a * scale).to(ctx.dtype)
         for place, tiles in ctx.tiling.column_blocks():
             block = b[place].to(a.device, ctx.dtype)
             for tile in tiles:
+                scaled = (a[tile.rows] * scale).to(ctx.dtype)  # again for each block: a copy of all would cost memory
                 powers = ctx.kept.get(tile.number)
                 if powers is None:
-                    powers = _powers(products(scaled[tile.rows], block).to(row_sums.dtype), tile)
+                    powers = _powers(products(scaled, block).to(row_sums.dtype), tile)
                 weights = (rows[tile.rows, None] + columns[None, place]).mul_(powers)
                 if tile.partners is not None:
                     i, j = tile.partners.rows, tile.partners.columns
@@ -121,8 +120,8 @@ class _LogSumExp(torch.autograd.Function):
                 weights = weights.to(ctx.dtype)
                 grad_a[tile.rows] += weights @ block
                 if grad_b is not None:
-                    grad_b[place] += weights.T @ scaled[tile.rows]
-        grad_scale = (grad_a * a).sum() if need_scale else None
+                    grad_b[place] += weights.T @ scaled
+        grad_scale = torch.tensordot(grad_a, a, dims=2) if need_scale else None
         return grad_a.mul_(scale) if need_a else None, grad_b, grad_scale, None, None, None, None
 
 

@@ -61,11 +61,11 @@ class _SoftplusSum(torch.autograd.Function):
         need_a, need_b = any(ctx.needs_input_grad[i] for i in (0, 2)), ctx.needs_input_grad[1]
         grad_a, grad_b = (torch.zeros_like(x) if need else None for x, need in ((a, need_a), (b, need_b)))
         total, grad_bias = a.new_zeros((), dtype=torch.float64), a.new_zeros((), dtype=torch.float64)
-        scaled = (a * scale).to(dtype)
         for place, tiles in Tiling(len(a), len(b), exclude).column_blocks():
             block = b[place].to(a.device, dtype)
             for tile in tiles:
-                logits = products(scaled[tile.rows], block).add_(bias)
+                scaled = (a[tile.rows] * scale).to(dtype)  # again for each block: a copy of all would cost memory
+                logits = products(scaled, block).add_(bias)
                 if tile.excluded is not None:
                     logits[tile.excluded.rows, tile.excluded.columns] = -torch.inf
                 total += softplus(logits).sum(dim=1).double().sum()
@@ -75,8 +75,8 @@ class _SoftplusSum(torch.autograd.Function):
                 if grad_a is not None:
                     grad_a[tile.rows] += slopes @ block
                 if grad_b is not None:
-                    grad_b[place] += slopes.T @ scaled[tile.rows]
-        grad_scale = (grad_a * a).sum() if grad_a is not None else None
+                    grad_b[place] += slopes.T @ scaled
+        grad_scale = torch.tensordot(grad_a, a, dims=2) if grad_a is not None else None
         ctx.gradients = (
             grad_a.mul_(scale) if grad_a is not None else None,
             grad_b,

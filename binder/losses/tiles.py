@@ -13,7 +13,7 @@ from torch import Tensor
 
 # Large enough for the matrix product to run at full speed, small enough for a core's cache and for
 # memory that grows with N only through the vectors themselves.
-TILE_ROWS, TILE_COLUMNS = 1024, 4096
+TILE_ROWS, TILE_COLUMNS = 1024, 2048
 
 
 @dataclass(frozen=True, eq=False)
