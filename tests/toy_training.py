@@ -10,6 +10,7 @@ import torch
 import torch.distributed as dist
 from accelerate import Accelerator
 from accelerate.utils import DistributedType
+from rich.console import Console
 from torch import nn
 from toys import Toy, ToyEncoder, ToyHub, toy_samples, toy_table
 
@@ -81,6 +82,7 @@ def toy_trainer(
     dropout: float = 0.2,
     engine: Accelerator | None = None,
     encoder: str = "default",
+    console: Console | None = None,
     **sides: Any,
 ) -> TowerTrainer:
     """A trainer that writes into FOLDER/run; `train` and `validation` may be given."""
@@ -91,13 +93,14 @@ def toy_trainer(
     return TowerTrainer(
         tower,
         train=sides.get("train") or toy_side(hub, folder, live=live),
-        validation=sides.get("validation") or toy_side(hub, folder, live=live, seed=1, num_rows=16),
+        validation=sides.get("validation", toy_side(hub, folder, live=live, seed=1, num_rows=16)),
         config=config,
         loss=loss,
         folder=folder / "run",
         seed=5,
         fingerprint=fingerprint,
         accelerator=engine or start_engine(config.precision, cpu=True),
+        console=console,
     )
 
 

@@ -1,5 +1,6 @@
 """A whole run: its sections put together and checked against each other. Floor: config."""
 
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -22,12 +23,21 @@ class EvaluateConfig(Section):
         relevance: `id`, `label`, or modality -> columns it can see; several rules in a list.
         bootstrap: resamples for the intervals.
         modalities: which columns to evaluate; all that the space can embed if None.
+        templates: name or YAML file of prompt templates, or templates themselves: each text of the table is
+            embedded as the mean of its prompts.
     """
 
     split: str = "test"
     relevance: str | dict[str, list[str]] | list[str | dict[str, list[str]]] = "id"
     bootstrap: int = Field(default=1000, ge=100)
     modalities: list[str] | None = None
+    templates: str | list[str] | None = None
+
+    @property
+    def columns(self) -> set[str]:
+        """Columns that relevance asks for."""
+        rules = self.relevance if isinstance(self.relevance, list) else [self.relevance]
+        return {name for rule in rules for name in ([rule] if isinstance(rule, str) else chain(*rule.values()))}
 
 
 class RunConfig(Section):

@@ -79,7 +79,7 @@ def fit_tower(
         sides = {role: _featured(tower.to(device), side, skips, console) for role, side in sides.items()}
         learner = head_alone(tower)
     if closed_form:
-        facts |= _solve(learner, sides, closed_form)
+        facts |= _solve(learner, sides, closed_form, console)
     else:
         outcome = optimise(learner, sides)
         skips += outcome.skips
@@ -100,7 +100,7 @@ def _featured(tower: Tower, side: Side, skips: list[Skip], console: Console | No
     return replace(side, samples=samples, rows=samples.rows)
 
 
-def _solve(learner: Tower, sides: Sides, config: ClosedFormConfig) -> dict[str, Any]:
+def _solve(learner: Tower, sides: Sides, config: ClosedFormConfig, console: Console | None) -> dict[str, Any]:
     """Solve for the head on every (row, hub modality) pair, and score it on the validation rows."""
     train, samples = sides["train"], sides["train"].samples
     assert isinstance(samples, FeatureSamples)
@@ -114,4 +114,8 @@ def _solve(learner: Tower, sides: Sides, config: ClosedFormConfig) -> dict[str, 
         facts["validation"] = validate(
             learner, side.samples, side.targets, side.keys, rows=side.rows, batch_size=1024, workers=0
         )
+    if console is not None:
+        scores = facts.get("validation")
+        judged = f"validation mAP {scores['mAP']:.3f}" if scores else "no validation split"
+        console.print(f"{train.samples.spec.name}: {config.method} on {len(places)} pairs, {judged}", highlight=False)
     return facts

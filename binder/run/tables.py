@@ -1,12 +1,15 @@
 """Opens a run's pair table and cuts it into splits. Floor: run."""
 
+import logging
 from collections.abc import Mapping
 
-from binder.config import DataConfig, RunConfig
+from binder.config import DataConfig, EvaluateConfig, RunConfig
 from binder.data import PairTable, audit_leaks, split_by_group, split_by_values
 from binder.errors import ConfigError, TableError
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
+
+log = logging.getLogger(__name__)
 
 USED = ("train", "validation", "test")  # rows of other splits, say `unused`, take no part in a run
 
@@ -60,6 +63,26 @@ def require_split(splits: Mapping[str, PairTable], name: str) -> PairTable:
     if name not in splits or len(splits[name]) == 0:
         raise TableError.explain(f"no rows in split {name!r}", choices=splits, fix="name splits in data.split")
     return splits[name]
+
+
+def check_evaluation(config: EvaluateConfig, splits: Mapping[str, PairTable]) -> None:
+    """Hold what `binder eval` will ask against the table now, not after hours of training.
+
+    A split that is not there is only warned of: another table may be tested on.
+
+    Raises:
+        TableError: relevance asks for columns that the table does not have.
+    """
+    table = next(iter(splits.values()))
+    unknown = sorted(config.columns - {"id", "group", "label", *table.attribute_names})
+    if unknown:
+        raise TableError.explain(
+            "evaluate.relevance asks for columns that the table does not have",
+            got=", ".join(unknown),
+            choices=table.attribute_names,
+        )
+    if config.split not in splits:
+        log.warning("no split %r to evaluate on later: the table has %s", config.split, ", ".join(splits))
 
 
 def _refuse_straddling(splits: Mapping[str, PairTable]) -> None:

@@ -1,5 +1,6 @@
 """`train`: every tower of a run, one after the other, into one space. Floor: run."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,16 +11,18 @@ from rich.console import Console
 
 from binder.config import RunConfig, load_config
 from binder.data import PairTable, Skip, SkipReport
-from binder.errors import TrainingError
+from binder.errors import BinderError, TrainingError
 from binder.run.anchors import Anchors, hub_of
 from binder.run.fitting import Fitted, fit_tower, on_features
 from binder.run.ledgers import build_ledger
 from binder.run.sides import build_side
-from binder.run.tables import open_splits, require_split, tower_specs
+from binder.run.tables import check_evaluation, open_splits, require_split, tower_specs
 from binder.space import Space
 from binder.storage import hash_json, is_complete, read_json, write_json
 from binder.towers import Tower, TowerCheckpoint, build_tower, load_tower, save_tower
 from binder.train import Outcome, Side, TowerTrainer, start_engine
+
+log = logging.getLogger(__name__)
 
 _SKIPS = "skips.json"
 
@@ -51,8 +54,12 @@ def train(
     if not isinstance(config, RunConfig):
         config = load_config(config, overrides)
     run = _Run(config.resolved(), space=space, console=console)
-    run.prepare(resume=resume)
-    checkpoints = {name: run.train_tower(name, resume=resume) for name in config.towers}
+    try:
+        run.prepare(resume=resume)
+        checkpoints = {name: run.train_tower(name, resume=resume) for name in config.towers}
+    except BinderError:
+        run.tell_skips()  # they may be the reason
+        raise
     return run.finish(checkpoints)
 
 
@@ -61,12 +68,12 @@ class _Run:
 
     def __init__(self, config: RunConfig, *, space: Space | None, console: Console | None) -> None:
         self.config, self.space = config, space
-        self.console = console
         self.specs = tower_specs(config)
         self.splits = open_splits(config.data, seed=config.seed, specs=self.specs)
         self.train = require_split(self.splits, "train")
         self.validation = self.splits.get("validation")
         self.engine = start_engine(config.train.precision)
+        self.console = console = console if self.engine.is_main_process else None
         hub, on_error = hub_of(config, space).to(self.engine.device), config.data.on_error
         self.anchors = Anchors(hub, config.hub, on_error=on_error, console=console)
         self.skips = SkipReport()
@@ -75,6 +82,7 @@ class _Run:
         """Refuse what can't work, write the configuration, fit the hub's transform."""
         anchors = sorted({anchor for tower in self.config.towers.values() for anchor in tower.hub_modalities})
         self.anchors.check(anchors, self.train)
+        check_evaluation(self.config.evaluate, self.splits)
         native = [name for name in self.config.towers if name in self.anchors.raw.native]
         if native:
             raise TrainingError.explain(
@@ -82,8 +90,9 @@ class _Run:
                 got=f"towers.{native[0]}",
                 fix="remove that tower",
             )
+        _check_output(self.config, resume=resume)  # by all processes alike, so that none waits for one that refused
+        self.engine.wait_for_everyone()
         if self.engine.is_main_process:
-            _check_output(self.config, resume=resume)
             self.config.save(self.config.output / "config.yaml")
         self.engine.wait_for_everyone()
         if resume and (self.config.output / _SKIPS).exists():
@@ -163,21 +172,31 @@ class _Run:
         if self.engine.is_main_process:
             space.save(self.config.output / "space")
             self._save_skips()
-            if self.console is not None and len(self.skips):
-                self.console.print(self.skips.render(), style="yellow", markup=False)
+            self.tell_skips()
         return space
+
+    def tell_skips(self) -> None:
+        """Print what was left out so far."""
+        self.skips.extend(self.anchors.skips)
+        if self.console is not None and len(self.skips):
+            self.console.print(self.skips.render(), style="yellow", markup=False)
 
     def _save_skips(self) -> None:
         self.skips.extend(self.anchors.skips)
         write_json(self.config.output / _SKIPS, self.skips.to_json())
 
     def _side(self, name: str, table: PairTable, *, role: str) -> Side:
+        frozen = on_features(self.config.towers[name])
+        if frozen and role == "train" and self.config.hub.views:
+            log.warning(
+                "%s: hub.views are for towers whose encoder learns; this one's features are of whole samples", name
+            )
         return build_side(
             self.config,
             self.specs[name],
             table,
             self.anchors,
-            training=role == "train" and not on_features(self.config.towers[name]),
+            training=role == "train" and not frozen,
             skips=self.skips,
             console=self.console,
         )

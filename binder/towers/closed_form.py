@@ -136,11 +136,19 @@ def cca(
         rank: canonical directions kept, the most correlated first; None for all.
         shrinkage: of both covariances towards a sphere, 0 to below 1; None for that of Ledoit and Wolf.
 
+    Raises:
+        TrainingError: a rank above the smaller width.
+
     References:
         [1] Li, Chinchali and Topcu, 2024, "CSA: data-efficient mapping of unimodal features to multimodal
             features", arXiv:2410.07610.
         [2] Breiman and Friedman, 1997, "Predicting multivariate responses in multiple linear regression".
     """
+    most = min(features.shape[1], targets.shape[1])
+    if rank is not None and rank > most:
+        raise TrainingError.explain(
+            "cca has no such rank", got=rank, expected=f"at most {most}, the smaller of feature and hub width"
+        )
     mean, centre = features.mean(axis=0), targets.mean(axis=0)
     whiten_features, _ = _roots(features, shrinkage)
     whiten_targets, colour_targets = _roots(targets, shrinkage)

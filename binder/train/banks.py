@@ -4,6 +4,7 @@ A bank's constants take about item^2 dim multiplications, so they are kept in th
 on opens them, after checking that they were computed for its hub, table, rows and loss.
 """
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,17 @@ from binder.config import LossConfig, TrainConfig
 from binder.errors import HubMismatchError, TrainingError
 from binder.losses import Bank, Objective
 from binder.losses.relations import prefixes
+from binder.losses.similarity import near_duplicates
 from binder.losses.tiles import RowPairs
 from binder.storage import hash_bytes, is_complete, new_artifact, read_manifest
 from binder.train.side import Side
 
+log = logging.getLogger(__name__)
+
 KIND = "bank"
 SHARE = 0.5  # of a GPU's free memory that a bank may take; the rest is for activations
+MASKED = 0.5  # share of all pairs, above which a mask leaves too little to tell apart
+SAMPLED = 1024  # rows to estimate what a mask takes
 _TENSORS = "bank.safetensors"
 _SETTINGS = ("kind", "negatives", "hard_negatives", "mask_above", "soft", "soft_temperature", "matryoshka")
 
@@ -54,6 +60,8 @@ def build_objective(
             got=list(loss.matryoshka),
             expected=f"widths below {targets.dim}",
         )
+    if write and loss.mask_above is not None:
+        _warn_of_mask(train, loss.mask_above)
     items = np.full(targets.present.shape, -1, dtype=np.int64)
     banks = []
     for anchor, name in enumerate(targets.anchors if loss.negatives != "batch" else ()):
@@ -71,6 +79,22 @@ def build_objective(
     extra = loss.hard_negatives if loss.negatives == "hard" else 0
     negatives = (gallery or config.batch_size + extra) - 1
     return Objective(loss, banks, num_negatives=negatives).to(device), items
+
+
+def _warn_of_mask(train: Side, threshold: float) -> None:
+    """Say so if a mask takes most of the negatives: the hub's vectors may all lie in a narrow cone."""
+    rows = train.rows[:: -(-len(train.rows) // SAMPLED)]
+    for anchor, name in enumerate(train.targets.anchors):
+        held = rows[train.targets.present[rows, anchor]]
+        vectors, keys = train.targets(held)[0][:, anchor], torch.from_numpy(train.keys[held, anchor])
+        share = len(near_duplicates(vectors, vectors, keys, keys, threshold)) / max(1, len(held) * (len(held) - 1))
+        if share > MASKED:
+            log.warning(
+                "loss.mask_above %.3g takes %.0f%% of all %s pairs for near-duplicates, and leaves few negatives",
+                threshold,
+                100 * share,
+                name,
+            )
 
 
 def open_bank(

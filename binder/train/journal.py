@@ -81,6 +81,11 @@ class Journal:
         self._numbers |= {"hit@1": scores["hit@1"]}
         self._bar.update(self._task, numbers=self._caption())
 
+    def say(self, text: str) -> None:
+        """A line above the bar."""
+        if not self._bar.disable:
+            self._bar.console.print(text, highlight=False, markup=False)
+
     def _write(self, event: str, step: int, epoch: int, numbers: Mapping[str, float]) -> None:
         if self._lines is None or self._board is None:
             return

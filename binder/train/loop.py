@@ -28,7 +28,7 @@ from binder.train.optim import build_optimizer, learning_rate
 from binder.train.side import Side, check_enough
 from binder.train.state import Progress, collect_tensors, find_state, load_state, save_state
 from binder.train.step import NotFiniteError, Step
-from binder.train.validation import unshared_warning, validate
+from binder.train.validation import check_monitor, unshared_warning, validate
 from binder.train.weights import Weights
 
 log = logging.getLogger(__name__)
@@ -77,6 +77,8 @@ class TowerTrainer:
         self.train, self.validation, self.config, self.seed, self.folder = train, validation, config, seed, folder
         self.accelerator, self.console = accelerator, console
         check_enough(tower.spec.name, train, validation, config, processes=accelerator.num_processes)
+        if validation is not None:
+            check_monitor(config.monitor, validation.targets, validation.keys, validation.rows)
         self.weights = Weights(tower.to(accelerator.device), accelerator, config.average)
         banks, main = folder / "banks", accelerator.is_main_process
         self.objective, self.items = build_objective(train, config, loss, accelerator.device, folder=banks, write=main)
@@ -112,10 +114,14 @@ class TowerTrainer:
             self._resume()
         title = self.train.samples.spec.name
         with self._journal(title) as journal:
+            if self.progress.step:
+                at = f"step {self.progress.step} of {self.num_steps}, epoch {self.progress.epoch}"
+                journal.say(f"{title}: going on at {at}")
             while not self.progress.finished:
                 self._epoch(journal)
                 self._close_epoch(journal)
                 self._save()
+            journal.say(f"{title}: {self._ending()}")
         tower = self.weights.finish()
         self._warn(title)
         return Outcome(
@@ -169,7 +175,7 @@ class TowerTrainer:
         if not self.progress.step:
             raise TrainingError.explain(
                 f"no batch to learn from in epoch {self.progress.epoch}",
-                got=reason,
+                got=f"{reason}; {self.skips.render()}",
                 fix="look at the skipped samples, enlarge train.batch_size, or use fewer processes",
             )
         if passed and self.accelerator.is_main_process:
@@ -225,14 +231,22 @@ class TowerTrainer:
         progress.batch = 0
         progress.finished = last or (config.patience is not None and progress.stale >= config.patience)
 
+    def _ending(self) -> str:
+        """Which weights are kept, and why."""
+        progress, config = self.progress, self.config
+        if progress.best_score is None:
+            return f"no validation split, so the last epoch is kept ({progress.best_epoch})"
+        kept = f"epoch {progress.best_epoch} kept: {config.monitor} {progress.best_score:.3f}"
+        early = progress.epoch < config.epochs
+        return kept + (f", not surpassed in {progress.stale} validations, so training stopped early" if early else "")
+
     def _validate(self, side: Side) -> dict[str, float]:
         size, workers = self.config.batch_size, self.config.workers
         tower, rows = self.weights.judged(), side.rows
         scores = validate(tower, side.samples, side.targets, side.keys, rows=rows, batch_size=size, workers=workers)
         if self.config.monitor not in scores:
             raise TrainingError.explain(
-                "train.monitor can't be computed",
-                got=f"{self.config.monitor}, {len(rows)} validation rows",
+                f"train.monitor {self.config.monitor} can't be computed from the validation samples that could be read",
                 choices=scores,
             )
         return scores

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from binder.data import ModalityDataset
+from binder.errors import TrainingError
 from binder.hub.targets import HubTargets
 from binder.metrics import SOUND, retrieval_scores, shared_score
 from binder.towers import Tower, encode_samples
@@ -55,6 +56,26 @@ def validate(
     }
 
 
+def check_monitor(monitor: str, targets: HubTargets, keys: np.ndarray, rows: np.ndarray) -> None:
+    """Refuse, before anything is trained, a score that `validate` would not give for these rows.
+
+    Raises:
+        TrainingError: fewer hub items than the cut-off of `monitor`, or none to confuse for `shared`.
+    """
+    for anchor, name in enumerate(targets.anchors):
+        held = rows[targets.present[rows, anchor]]
+        items = _distinct(keys[held, anchor], held)
+        needed = int(monitor.partition("@")[2] or 1)
+        unconfused = monitor == "shared" and bool(_agree(keys[held, anchor], keys[items, anchor]).all())
+        if len(items) < needed or unconfused:
+            raise TrainingError.explain(
+                f"train.monitor {monitor} can't be computed",
+                got=f"{len(held)} validation rows, {len(items)} distinct {name}"
+                + (", all relevant to each other" if unconfused else ""),
+                fix="set train.monitor=mAP, or enlarge the validation split",
+            )
+
+
 def unshared_warning(name: str, scores: Mapping[str, float], temperature: float) -> str | None:
     """What to tell the user of a tower that most queries find in the hub and no other tower is likely to; else None.
 
@@ -78,13 +99,18 @@ def _score_anchor(
 ) -> list[dict[str, float]]:
     held = targets.present[rows, anchor]
     rows, vectors = rows[held], vectors[held]
-    _, first = np.unique(keys[rows, 0], return_index=True)  # rule 0 is the hub item's content
-    items = rows[np.sort(first)]
+    items = _distinct(keys[rows], rows)
     hub = targets(items)[0][:, anchor].numpy()
     relevant = _agree(keys[rows], keys[items])
     forecast = {} if relevant.all() else {"shared": shared_score(vectors, hub, relevant)}
     directions = [retrieval_scores(vectors, hub, relevant), retrieval_scores(hub, vectors, relevant.T)]
     return [scores | forecast for scores in directions]
+
+
+def _distinct(keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """The first row of every hub item."""
+    _, first = np.unique(keys[:, 0], return_index=True)  # rule 0 is the hub item's content
+    return rows[np.sort(first)]
 
 
 def _agree(a: np.ndarray, b: np.ndarray) -> np.ndarray:

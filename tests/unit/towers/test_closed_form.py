@@ -95,6 +95,12 @@ def test_cca_finds_the_canonical_correlations_of_scikit_learn():
     assert projector.facts["largest correlation"] == pytest.approx(correlations[0], abs=1e-5)
 
 
+def test_cca_refuses_more_directions_than_there_are():
+    features, targets = np.random.default_rng(0).normal(size=(2, 50, 4))
+    with pytest.raises(TrainingError, match=r"got:      5[\s\S]*at most 4"):
+        cca(features, targets, rank=5)
+
+
 def test_cca_keeps_the_weighted_similarity_of_its_source():
     """The sum of S_i u_i v_i is what a moved feature and a hub vector have in common, whitened."""
     features, targets = _pairs(count=80)
@@ -159,6 +165,8 @@ def test_raw_features_are_means_over_a_grid(modality, shape):
 def test_closed_form_options_are_checked():
     with pytest.raises(RegistryError, match="refuses its options"):
         build_tower(Toy(), 4, encoder={"name": "closed_form", "method": "magic"})
+    with pytest.raises(RegistryError, match=r"audio has no raw features[\s\S]*other samples of another"):
+        build_tower(create_modality("audio", length="any"), 4, encoder={"name": "raw"})
     with pytest.raises(RegistryError, match="text has no raw features"):
         build_tower(create_modality("text"), 4, encoder={"name": "closed_form", "method": "ridge"})
     tower = build_tower(Toy(), 4, encoder={"name": "closed_form", "method": "cca", "features": {"width": 8}})

@@ -91,6 +91,15 @@ def test_a_bank_of_something_else_is_refused(
     assert "got:" in str(caught.value) and "expected:" in str(caught.value) and "fix:" in str(caught.value)
 
 
+@pytest.mark.parametrize(("threshold", "told"), [(-0.99, True), (0.999, False)])
+def test_a_mask_that_leaves_few_negatives_is_told(
+    threshold: float, told: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    loss = LossConfig(mask_above=threshold) if threshold > 0 else LossConfig.model_construct(mask_above=threshold)
+    build_objective(toy_side(ToyHub(), tmp_path), TrainConfig(), loss, CPU, folder=tmp_path / "banks", write=True)
+    assert ("of all text pairs for near-duplicates" in caplog.text) is told
+
+
 def test_what_cannot_be_a_bank_is_refused(tmp_path: Path) -> None:
     side = toy_side(ToyHub(), tmp_path)
     alike = replace(side, rows=side.rows[(side.keys[:, 0, 0] == side.keys[0, 0, 0])])

@@ -80,7 +80,7 @@ def test_a_batch_that_keeps_one_row_is_passed_over_and_told(tmp_path: Path, capl
 def test_a_run_whose_batches_all_hold_one_row_is_refused(tmp_path: Path) -> None:
     side = toy_side(ToyHub(), tmp_path, num_rows=4)
     side = replace(side, samples=_Unreadable(side.samples, {0, 1, 2}))
-    with pytest.raises(TrainingError, match=r"no batch to learn from in epoch 0[\s\S]*fix:"):
+    with pytest.raises(TrainingError, match=r"no batch to learn from in epoch 0[\s\S]*left out 3 samples[\s\S]*fix:"):
         toy_trainer(tmp_path, train=side, config=CONFIG.model_copy(update={"batch_size": 2})).run()
 
 

@@ -1,13 +1,17 @@
 """What the training loop promises: exact resume, cached = live, a frozen hub, early stop, clear failures."""
 
+import io
 import itertools
 import math
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from rich.console import Console
 from toy_training import CONFIG, step_losses, stop_at, toy_side, toy_trainer
 from toys import Toy, ToyHub
 
@@ -103,3 +107,35 @@ def test_a_run_learns_with_every_kind_of_loss(settings: dict[str, Any], tmp_path
     losses = step_losses(tmp_path)
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     assert outcome.progress.scores["mAP"] > 0.6
+
+
+def test_a_run_says_where_it_goes_on_and_what_it_keeps(tmp_path: Path) -> None:
+    def told(config: TrainConfig = CONFIG, **options: Any) -> str:
+        console = Console(file=io.StringIO(), width=200)
+        toy_trainer(tmp_path / str(len(list(tmp_path.iterdir()))), config=config, console=console, **options).run()
+        return console.file.getvalue()
+
+    assert "toy: no validation split, so the last epoch is kept (3)" in told(validation=None)
+    kept = told()
+    assert re.search(r"toy: epoch \d kept: mAP 0\.\d{3}\n", kept) and "going on" not in kept
+    steady = CONFIG.model_copy(update={"lr": 1e-9, "epochs": 9, "patience": 2})
+    assert "toy: epoch 0 kept" in (early := told(steady))
+    assert "not surpassed in 2 validations, so training stopped early" in early
+    stop_at(toy_trainer(tmp_path / "parts"), 7)
+    console = Console(file=io.StringIO(), width=200)
+    toy_trainer(tmp_path / "parts", console=console).run(resume=True)
+    assert "toy: going on at step 6 of 20, epoch 1\n" in console.file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("monitor", "rows", "why"),
+    [("hit@10", 16, r"\d distinct text"), ("shared", 2, "all relevant to each other"), ("hit@5", 4, "distinct text")],
+)
+def test_a_monitor_that_validation_cannot_give_is_refused_before_training(
+    monitor: Any, rows: int, why: str, tmp_path: Path
+) -> None:
+    validation = toy_side(ToyHub(), tmp_path, seed=1, num_rows=64)
+    alike = np.argsort(validation.keys[:, 0, 1], kind="stable")[:rows]  # of one label first
+    validation = replace(validation, rows=np.sort(alike) if monitor != "hit@10" else validation.rows)
+    with pytest.raises(TrainingError, match=rf"train.monitor {monitor} can't be computed[\s\S]*{why}[\s\S]*fix:"):
+        toy_trainer(tmp_path, config=CONFIG.model_copy(update={"monitor": monitor}), validation=validation)
