@@ -76,6 +76,9 @@ def evaluate(
     ] = "id",
     group: Annotated[str | None, typer.Option(help="with --table: column of recordings, people or places")] = None,
     label: Annotated[str | None, typer.Option(help="with --table: column of labels")] = None,
+    templates: Annotated[
+        str | None, typer.Option(help="with --table: prompt templates for its texts, by name or YAML file")
+    ] = None,
     skip: Annotated[bool, typer.Option("--skip", help="with --table: leave bad samples out and list them")] = False,
     output: Annotated[Path | None, typer.Option(help="report folder; default: PATH/report")] = None,
     device: Device = "cpu",
@@ -95,6 +98,7 @@ def evaluate(
             output=target,
             group=group,
             label=label,
+            templates=templates,
             on_error="skip" if skip else "raise",
             device=device,
             console=console,

@@ -2,7 +2,7 @@
 
 Three ways in, one result: an entry point (groups `binder.modalities`, `binder.hubs`), the
 decorator `@register_modality`, or a `module:OBJECT` reference. binder itself imports no concrete
-modality; its own seven come through the entry points as a stranger's would.
+modality; its own come through the entry points as a stranger's would.
 """
 
 import importlib

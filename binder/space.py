@@ -21,6 +21,7 @@ from binder.hub import Hub, open_hub
 from binder.hub.device import find_device
 from binder.hub.transform import HubTransform, TransformedHub
 from binder.modality import ModalitySpec
+from binder.prompts import Prompts
 from binder.registry import create_modality
 from binder.storage import is_complete, new_artifact, read_json, read_manifest, write_json
 from binder.towers import TowerCheckpoint, load_tower, save_tower
@@ -202,6 +203,19 @@ class Space:
             modality: self._encode_one(modality, _as_list(modality, given), batch_size)
             for modality, given in sources.items()
         }
+
+    def encode_prompts(
+        self, labels: Sequence[str], templates: str | Sequence[str]
+    ) -> tuple[Float32[np.ndarray, "label dim"], str]:
+        """Embed each label as the unit-length mean of its prompts; also gives the hash of the templates.
+
+        Args:
+            labels: such as the classes of a zero-shot task.
+            templates: as in `Prompts.open`.
+        """
+        prompts = Prompts.open(templates)
+        _as_list("labels", labels)
+        return prompts.average(self.encode(text=prompts.fill(labels))["text"]), prompts.hash
 
     def _encode_one(self, modality: str, sources: Sequence[Source], batch_size: int) -> np.ndarray:
         spec = self.spec(modality)

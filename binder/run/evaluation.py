@@ -2,24 +2,21 @@
 
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import yaml
 from rich.console import Console
 
 from binder.config import load_config
-from binder.data import ModalityDataset, OnError, PairTable, Skip, SkipReport
+from binder.data import OnError, PairTable, SkipReport
 from binder.errors import ConfigError
-from binder.evaluate import EncodedModality, Report, Rows, evaluate_space
-from binder.hub.cache import build_hub_cache
-from binder.hub.transform import TransformedHub
-from binder.run.progress import track
+from binder.evaluate import Report, Rows, evaluate_space
+from binder.prompts import TEXT, Prompts
+from binder.run.encoding import Encoder
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
-from binder.towers import Tower, encode_samples
 
 Relevance = str | Mapping[str, Sequence[str]] | Sequence[str | Mapping[str, Sequence[str]]]
 
@@ -30,6 +27,7 @@ def evaluate(
     *,
     relevance: Relevance = "id",
     modalities: Sequence[str] | None = None,
+    templates: str | Sequence[str] | None = None,
     train_table: PairTable | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
@@ -44,6 +42,8 @@ def evaluate(
         table: rows to test on; a path or hub id is opened with default columns.
         relevance: `id`, `label`, or modality -> columns it can see; several rules in a list.
         modalities: which to evaluate; by default every column that the space can embed.
+        templates: prompt templates (see `Prompts.open`): each text is then embedded as the mean of its prompts.
+            By default those of the space's modality `text`, where it has any; the report keeps them with their hash.
         train_table: training rows, on which the hub's native modalities are centred for the centred
             scores; without it those scores are left out for native modalities.
         bootstrap: resamples for the intervals.
@@ -59,8 +59,13 @@ def evaluate(
         table = PairTable.open(table, specs={name: checkpoint.spec for name, checkpoint in space.towers.items()})
     names = _choose(space, table, modalities)
     with tempfile.TemporaryDirectory() as scratch:
-        encoder = _Encoder(
-            space=space, cache=hub_cache or Path(scratch), on_error=on_error, console=console, skips=SkipReport()
+        encoder = Encoder(
+            space=space,
+            cache=hub_cache or Path(scratch),
+            on_error=on_error,
+            console=console,
+            skips=SkipReport(),
+            prompts=_prompts(space, templates) if TEXT in names else None,
         )
         encoded = {name: encoder.encode(name, table, train_table) for name in names}
     report = evaluate_space(
@@ -75,7 +80,12 @@ def evaluate(
     )
     if console is not None and len(encoder.skips):
         console.print(encoder.skips.render(), style="yellow", markup=False)
-    facts = {"hub": space.hub.name, "table_fingerprint": table.fingerprint, "skips": encoder.skips.to_json()}
+    facts = {
+        "hub": space.hub.name,
+        "table_fingerprint": table.fingerprint,
+        "prompts": encoder.prompts and {"hash": encoder.prompts.hash, "templates": list(encoder.prompts.templates)},
+        "skips": encoder.skips.to_json(),
+    }
     return replace(report, facts={**report.facts, **facts})
 
 
@@ -108,6 +118,7 @@ def evaluate_run(
         require_split(splits, split or settings.split),
         relevance=settings.relevance,
         modalities=settings.modalities,
+        templates=settings.templates,
         train_table=splits.get("train"),
         bootstrap=settings.bootstrap,
         seed=config.seed,
@@ -128,6 +139,7 @@ def evaluate_space_on(
     output: Path,
     group: str | None = None,
     label: str | None = None,
+    templates: str | None = None,
     on_error: OnError = "raise",
     device: str = "cpu",
     console: Console | None = None,
@@ -142,6 +154,7 @@ def evaluate_space_on(
         output: where the report is saved.
         group: column of groups; `group` by default, where there is one.
         label: column of labels; `label` by default, where there is one.
+        templates: name or YAML file of prompt templates for the texts.
         on_error: `skip` leaves bad samples out and lists them.
         device: where to encode.
         console: where progress is drawn.
@@ -159,80 +172,21 @@ def evaluate_space_on(
     splits = {} if split is None else rows.splits()
     chosen = rows if split is None else require_split(splits, split)
     report = evaluate(
-        space, chosen, relevance=rule, train_table=splits.get("train"), on_error=on_error, console=console
+        space,
+        chosen,
+        relevance=rule,
+        templates=templates,
+        train_table=splits.get("train"),
+        on_error=on_error,
+        console=console,
     )
     report.save(output)
     return report
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Encoder:
-    """Encodes one modality of a table, with its controls."""
-
-    space: Space
-    cache: Path
-    on_error: Literal["raise", "skip"]
-    console: Console | None
-    skips: SkipReport
-
-    def encode(self, name: str, table: PairTable, train_table: PairTable | None) -> EncodedModality:
-        if name in self.space.towers:
-            return self._by_tower(name, table)
-        rows, vectors = self._by_hub(name, table)
-        centre = None
-        if train_table is not None and name in train_table.columns:
-            centre = self._by_hub(name, train_table)[1].mean(axis=0)
-        return self._encoded(name, table, rows, vectors, native=True, untrained=None, centre=centre)
-
-    def _by_tower(self, name: str, table: PairTable) -> EncodedModality:
-        checkpoint = self.space.towers[name]
-        samples = ModalityDataset(table, checkpoint.spec, on_error=self.on_error, cache=True)
-        rows, vectors, skips = self._encode_samples(f"encoding {name}", checkpoint.tower, samples)
-        self.skips.extend(skips)
-        twin = checkpoint.untrained(self.space.hub).to(self.space.device)
-        untrained = self._encode_samples(f"encoding {name}, untrained", twin, samples)[1]
-        return self._encoded(name, table, rows, vectors, native=False, untrained=untrained, centre=checkpoint.centre)
-
-    def _encode_samples(
-        self, title: str, tower: Tower, samples: ModalityDataset
-    ) -> tuple[np.ndarray, np.ndarray, list[Skip]]:
-        with track(self.console, title, len(samples)) as progress:
-            return encode_samples(tower, samples, progress=progress)
-
-    def _by_hub(self, name: str, table: PairTable) -> tuple[np.ndarray, np.ndarray]:
-        hub = self.space.hub
-        raw = hub.hub if isinstance(hub, TransformedHub) else hub
-        with track(self.console, f"hub: {name}", len(table)) as progress:
-            cache = build_hub_cache(
-                raw, table, name, self.space.spec(name), self.cache, on_error=self.on_error, progress=progress
-            )
-        self.skips.extend(cache.skips)
-        vectors = cache.vectors_for(cache.rows)
-        if isinstance(hub, TransformedHub):
-            vectors = hub.transform(vectors)
-        return np.asarray(cache.rows), vectors.numpy()
-
-    def _encoded(
-        self,
-        name: str,
-        table: PairTable,
-        rows: np.ndarray,
-        vectors: np.ndarray,
-        *,
-        native: bool,
-        untrained: np.ndarray | None,
-        centre: np.ndarray | None,
-    ) -> EncodedModality:
-        hashes = table.content_hashes(name)
-        return EncodedModality(
-            name=name,
-            vectors=vectors,
-            rows=rows,
-            content=tuple(hashes[row] for row in rows),
-            native=native,
-            untrained=untrained,
-            centre=centre,
-        )
+def _prompts(space: Space, templates: str | Sequence[str] | None) -> Prompts | None:
+    templates = templates or space.spec(TEXT).options.get("templates")
+    return Prompts.open(templates) if templates else None
 
 
 def _choose(space: Space, table: PairTable, modalities: Sequence[str] | None) -> list[str]:

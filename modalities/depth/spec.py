@@ -1,5 +1,7 @@
 """The modality `depth`: its options and contract; the work is done in the files beside this one."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -8,12 +10,14 @@ import numpy as np
 from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
-from modalities.depth.read import read_depth
+from modalities.depth.read import OUTSIDE, UNITS, read_depth, to_stored
 from modalities.depth.show import draw_maps
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
+
+INPUTS = ("nearness", "depth", "disparity", "log_depth")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +27,18 @@ class Depth(ModalitySpec):
     Attributes:
         num_frames: frames the encoder gets; a clip is stretched to it by picking frames.
         size: side of the square the encoder gets, in pixels.
-        unit: unit of the files' numbers; `by_type` means integers are mm and floats are m.
+        unit: of the files' numbers: `mm`, `m`, `by_type` (integers are mm, floats are m), `sun_rgbd` (mm with
+            rotated bits), `disparity` (pixels between two cameras).
+        per_unit: stored numbers per unit, e.g. 5000 with `unit: m` for TUM's PNGs, 256 for KITTI's.
+        holes: stored numbers that mean nothing was measured; `nan` and `inf` may be among them.
+        focal_px: focal length of the cameras, pixels; for `unit` or `input` disparity.
+        baseline_m: distance between the two cameras, for the same.
         near_m: smallest distance allowed (holes excepted).
         far_m: largest distance allowed.
+        outside: distances beyond these are an `error`; or, if they are not the most, `clamp` moves them to the
+            end of the range and `hole` takes them for not measured.
+        input: what the tower sees: `nearness`, `depth`, `disparity` (of a camera with `focal_px` and
+            `baseline_m`) or `log_depth`.
         centre: `none` keeps distance; `clip` takes the clip's median distance out, for bodies
             and objects whose place does not matter.
         reach_m: with `centre: clip`, the distance from the median that becomes 1 (clamped at 2).
@@ -44,8 +57,14 @@ class Depth(ModalitySpec):
     num_frames: int = 1
     size: int = 64
     unit: str = "by_type"
+    per_unit: float = 1.0
+    holes: Sequence[int | float | str] = (0.0,)
+    focal_px: float | None = None
+    baseline_m: float | None = None
     near_m: float = 0.05
     far_m: float = 10.0
+    outside: str = "error"
+    input: str = "nearness"
     centre: str = "none"
     reach_m: float = 0.5
     shift: float = 0.05
@@ -57,26 +76,61 @@ class Depth(ModalitySpec):
     time_warp: float = 0.4
 
     def __post_init__(self) -> None:
-        if self.unit not in ("by_type", "mm", "m"):
-            raise ConfigError.explain("unknown unit of depth", got=repr(self.unit), choices=("by_type", "mm", "m"))
-        if self.centre not in ("none", "clip"):
-            raise ConfigError.explain("unknown centre of depth", got=repr(self.centre), choices=("none", "clip"))
-        if not 0 < self.near_m < self.far_m:
+        choices = {"unit": UNITS, "outside": OUTSIDE, "input": INPUTS, "centre": ("none", "clip")}
+        for option, allowed in choices.items():
+            if getattr(self, option) not in allowed:
+                raise ConfigError.explain(
+                    f"unknown {option} of depth", got=repr(getattr(self, option)), choices=allowed
+                )
+        if not 0 < self.near_m < self.far_m or not self.per_unit > 0:
             raise ConfigError.explain(
-                "depth range", got=f"near_m {self.near_m}, far_m {self.far_m}", expected="0 < near_m < far_m"
+                "depth range",
+                got=f"near_m {self.near_m}, far_m {self.far_m}, per_unit {self.per_unit}",
+                expected="0 < near_m < far_m, per_unit > 0",
             )
+        if "disparity" in (self.unit, self.input) and not (self.focal_baseline or 0) > 0:
+            raise ConfigError.explain(
+                "disparity without a camera",
+                got=f"focal_px {self.focal_px}, baseline_m {self.baseline_m}",
+                expected="both above 0",
+                fix="take them from the camera; a Kinect v1 has about focal_px: 519, baseline_m: 0.075",
+            )
+        if self.centre == "clip" and self.input != "nearness":
+            raise ConfigError.explain(
+                "two scales for depth", got=f"centre: clip with input: {self.input}", fix="leave out one of them"
+            )
+        try:  # a config gives a list, and JSON knows no NaN
+            numbers = [float(hole) for hole in self.holes]
+        except (TypeError, ValueError):
+            raise ConfigError.explain("holes of depth", got=self.holes, expected="numbers, nan, inf") from None
+        named = tuple(number if math.isfinite(number) else str(number) for number in numbers)
+        object.__setattr__(self, "holes", named)
+
+    @property
+    def focal_baseline(self) -> float | None:
+        """Disparity in pixels of what is one metre away; None where no camera is given."""
+        return None if self.focal_px is None or self.baseline_m is None else self.focal_px * self.baseline_m
 
     @property
     def contract(self) -> InputContract:
         return InputContract(
             layout="frame height width",
             unit="m",
-            value_range=(0.0, self.far_m),  # 0 is a hole; read_depth refuses what is nearer than near_m
+            value_range=(0.0, self.far_m),  # 0 is a hole; read_depth knows near_m
             length=LengthPolicy(kind="stretch", length=self.num_frames),
         )
 
     def read(self, source: Source) -> np.ndarray:
-        return read_depth(source, unit=self.unit, near_m=self.near_m, far_m=self.far_m)
+        return read_depth(
+            source,
+            unit=self.unit,
+            per_unit=self.per_unit,
+            holes=[float(hole) for hole in self.holes],
+            focal_baseline=self.focal_baseline,
+            near_m=self.near_m,
+            far_m=self.far_m,
+            outside=self.outside,
+        )
 
     def transform(self, sample: np.ndarray) -> "torch.Tensor":
         from modalities.depth.transform import transform_depth
@@ -85,8 +139,10 @@ class Depth(ModalitySpec):
             sample,
             num_frames=self.num_frames,
             size=self.size,
+            value=self.input,
             near_m=self.near_m,
             far_m=self.far_m,
+            focal_baseline=self.focal_baseline,
             reach_m=self.reach_m if self.centre == "clip" else None,
         )
 
@@ -116,7 +172,7 @@ class Depth(ModalitySpec):
         return draw_maps(sample)
 
     def synthetic(self, seed: int) -> np.ndarray:
-        """A ball before a wall, coming nearer over `num_frames`; the picture's corner is a hole."""
+        """A ball before a wall, coming nearer over `num_frames`, as `unit` stores it; a corner is a hole."""
         random = np.random.default_rng(seed)
         y, x = np.mgrid[0:80, 0:96] / 80
         wall = self.near_m + (self.far_m - self.near_m) * random.uniform(0.5, 0.8)
@@ -126,5 +182,6 @@ class Depth(ModalitySpec):
         ) ** 2
         ball = self.near_m + (wall - self.near_m) * np.linspace(0.8, 0.5, self.num_frames)
         frames = np.where(inside, ball[:, None, None], frames)
-        frames[:, :4, :4] = 0.0
-        return frames.astype(np.float32)
+        if 0.0 in self.holes:
+            frames[:, :4, :4] = 0.0
+        return to_stored(frames, self.unit, self.per_unit, self.focal_baseline)

@@ -26,6 +26,8 @@ class Skeleton(ModalitySpec):
         root_joint: the joint that becomes the origin (hip centre).
         top_joint: its mean distance from the root becomes the unit (shoulder centre).
         range_m: largest coordinate allowed.
+        missing: joints that were not tracked are refused (`refuse`: NaN is an error) or masked (`mask`: NaN, or
+            three zeros, is a joint that was not seen, and the encoder is told so).
         yaw_degrees: augmentation turns the body about the vertical by at most this angle.
         scale_jitter: augmentation scales each axis by at most this fraction.
         time_crop: augmentation cuts off at most this fraction of the recording.
@@ -40,6 +42,7 @@ class Skeleton(ModalitySpec):
     root_joint: int = 3
     top_joint: int = 1
     range_m: float = 10.0
+    missing: str = "refuse"
     yaw_degrees: float = 15.0
     scale_jitter: float = 0.1
     time_crop: float = 0.15
@@ -53,6 +56,8 @@ class Skeleton(ModalitySpec):
                 got=f"root_joint {self.root_joint}, top_joint {self.top_joint}",
                 expected=f"0 to {self.num_joints - 1}",
             )
+        if self.missing not in ("refuse", "mask"):
+            raise ConfigError.explain("unknown missing of skeleton", got=repr(self.missing), choices=("refuse", "mask"))
 
     @property
     def contract(self) -> InputContract:
@@ -65,13 +70,22 @@ class Skeleton(ModalitySpec):
         )
 
     def read(self, source: Source) -> np.ndarray:
-        return read_skeleton(source, num_joints=self.num_joints)
+        return read_skeleton(
+            source,
+            num_joints=self.num_joints,
+            mask_missing=self.missing == "mask",
+            body=(self.root_joint, self.top_joint),
+        )
 
     def transform(self, sample: np.ndarray) -> "torch.Tensor":
         from modalities.skeleton.transform import transform_skeleton
 
         return transform_skeleton(
-            sample, num_frames=self.num_frames, root_joint=self.root_joint, top_joint=self.top_joint
+            sample,
+            num_frames=self.num_frames,
+            root_joint=self.root_joint,
+            top_joint=self.top_joint,
+            mask_missing=self.missing == "mask",
         )
 
     def augment(self, tensor: "torch.Tensor", generator: "torch.Generator") -> "torch.Tensor":
@@ -80,6 +94,7 @@ class Skeleton(ModalitySpec):
         return augment_skeleton(
             tensor,
             generator,
+            num_joints=self.num_joints,
             yaw_degrees=self.yaw_degrees,
             scale_jitter=self.scale_jitter,
             time_crop=self.time_crop,
@@ -90,7 +105,7 @@ class Skeleton(ModalitySpec):
     def encoder(self, **options: Any) -> "nn.Module":
         from modalities.skeleton.encoder import skeleton_encoder
 
-        return skeleton_encoder(num_joints=self.num_joints, **options)
+        return skeleton_encoder(num_joints=self.num_joints, masked=self.missing == "mask", **options)
 
     def show(self, sample: np.ndarray) -> np.ndarray:
         return draw_poses(sample)

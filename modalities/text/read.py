@@ -1,10 +1,52 @@
-"""Reads texts; called by `Text.read`."""
+"""Reads texts, and sets of prompt templates; called by `Text`."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from binder.errors import SampleError
+import yaml
+
+from binder.errors import ConfigError, SampleError
 from binder.modality import read_bytes
 from binder.types import Source
+
+TEMPLATES = Path(__file__).parent / "templates"
+SLOT = "{}"  # where the label goes
+
+
+def read_templates(source: str | Sequence[str]) -> tuple[str, ...]:
+    """Give the templates of a set that comes with binder, of a YAML file, or those that are passed in.
+
+    Args:
+        source: name of a file in `templates/`, path of another with the same keys, or the templates themselves.
+
+    Raises:
+        ConfigError: no such set, or a template without exactly one place for the label.
+    """
+    templates = _from_file(source) if isinstance(source, str) else source
+    wrong = [one for one in templates if not isinstance(one, str) or one.count(SLOT) != 1]
+    if wrong:
+        raise ConfigError.explain("not a prompt template", got=wrong[0], expected=f"a text with one {SLOT}")
+    return tuple(templates)
+
+
+def _from_file(source: str) -> list[Any]:
+    named = {path.stem: path for path in sorted(TEMPLATES.glob("*.yaml"))}
+    path = named.get(source, Path(source))
+    if not path.is_file():
+        raise ConfigError.explain(
+            "no such set of prompt templates",
+            got=source,
+            choices=named,
+            fix="name one of these, a YAML file with the key templates, or list the templates",
+        )
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError.explain("not a set of prompt templates", got=f"{path}: {error}", expected="YAML") from error
+    if not isinstance(found, dict) or not isinstance(found.get("templates"), list) or not found["templates"]:
+        raise ConfigError.explain("not a set of prompt templates", got=path, expected="the key templates, with a list")
+    return found["templates"]
 
 
 def read_text(source: Source, *, max_bytes: int) -> str:

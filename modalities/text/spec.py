@@ -1,5 +1,6 @@
 """The text modality: its options, its contract, and which function does what."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -21,14 +22,18 @@ class Text(ModalitySpec):
     Attributes:
         max_bytes: longest text in UTF-8 bytes; a longer one is an error, never cut unseen.
         mask_chance: in training, the chance that a byte is hidden from the encoder.
+        templates: name of a set of prompt templates (or a YAML file, or the templates themselves), with which
+            evaluation embeds labels; kept as the templates themselves.
     """
 
     name: ClassVar[str] = "text"
 
     max_bytes: int = 2048
     mask_chance: float = 0.05
+    templates: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "templates", read.read_templates(self.templates))
         if self.max_bytes < 1 or not 0 <= self.mask_chance < 1:
             raise ValueError("expected max_bytes >= 1 and 0 <= mask_chance < 1")
 

@@ -1,18 +1,16 @@
 """Decodes thermal pictures and arrays; called by `Thermal.read`."""
 
-from io import BytesIO
-
 import numpy as np
 from jaxtyping import Float32
 from PIL import Image
 
 from binder.errors import SampleError
-from binder.modality import read_bytes
 from binder.types import Source
+from modalities.files import open_picture, refuse_several
 
 # Units that radiometric cameras write into 16-bit pixels. [1] FLIR Tau 2 / Lepton "TLinear": 0.01 K or 0.1 K per count.
 KELVIN_PER = {"centikelvin": 0.01, "decikelvin": 0.1, "kelvin": 1.0}
-RADIOMETRIC_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
+DEEP_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N", "I", "F"})
 MAX_COLOUR = 16  # levels between channels of a grey JPEG: chroma rounding gives less, a false-colour palette far more
 
 
@@ -35,24 +33,29 @@ def read_kelvin(source: Source, unit: str) -> Float32[np.ndarray, "..."]:
     return _numeric(pixels)
 
 
-def read_levels(source: Source) -> Float32[np.ndarray, "..."]:
-    """Give grey levels 0 to 255 of an 8-bit picture, whether stored as one channel or three equal ones.
+def read_levels(source: Source, *, bits: int) -> Float32[np.ndarray, "..."]:
+    """Give grey levels 0 to 2**bits - 1; the contract refuses levels above.
+
+    Eight bits may be stored as one channel or three equal ones; more, as one channel of 16-bit integers.
 
     Raises:
-        SampleError: undecodable, 16-bit, or coloured.
+        SampleError: undecodable, of another depth than `bits`, or coloured.
     """
     if isinstance(source, np.ndarray):
         return _numeric(source)
     pixels = _decode(source)
-    if pixels.dtype != np.uint8:
+    deep = pixels.dtype != np.uint8
+    if deep != (bits > 8) or pixels.dtype.kind == "f":
         raise SampleError.explain(
-            "not an 8-bit picture",
+            "another depth of grey",
             got=f"{pixels.dtype} pixels",
-            expected="uint8 grey levels",
-            fix="set the option radiometric: true and the unit",
+            expected=f"{bits}-bit grey levels",
+            fix="set the option bits to 8, 14 or 16; for temperatures set radiometric: true and the unit",
         )
-    if pixels.ndim == 2:
-        return pixels.astype(np.float32)
+    return pixels.astype(np.float32) if pixels.ndim == 2 else _grey(pixels)
+
+
+def _grey(pixels: np.ndarray) -> Float32[np.ndarray, "height width"]:
     colour = int(np.ptp(pixels[..., :3].astype(np.int16), axis=-1).max())
     if colour > MAX_COLOUR:
         raise SampleError.explain(
@@ -65,23 +68,13 @@ def read_levels(source: Source) -> Float32[np.ndarray, "..."]:
 
 
 def _decode(source: Source) -> np.ndarray:
-    if isinstance(source, Image.Image):
-        return _to_pixels(source)
-    data = read_bytes(source)
-    try:
-        with Image.open(BytesIO(data)) as image:
-            return _to_pixels(image)
-    except Exception as error:  # decoders raise whatever they like on damaged bytes
-        raise SampleError.explain(
-            "cannot decode the thermal picture",
-            got=f"{type(error).__name__}: {error}",
-            expected="a complete PNG, TIFF or JPEG",
-            fix="open the file in a viewer; copy it again or remove the row",
-        ) from error
+    with open_picture(source, expected="a complete PNG, TIFF or JPEG") as image:
+        refuse_several(image)
+        return _to_pixels(image)
 
 
 def _to_pixels(image: Image.Image) -> np.ndarray:
-    return np.array(image if image.mode in RADIOMETRIC_MODES or image.mode in {"L", "RGB"} else image.convert("RGB"))
+    return np.array(image if image.mode in DEEP_MODES or image.mode in {"L", "RGB"} else image.convert("RGB"))
 
 
 def _numeric(pixels: np.ndarray) -> Float32[np.ndarray, "..."]:

@@ -16,11 +16,14 @@ def draw_thermal(sample: Float32[np.ndarray, "height width"]) -> UInt8[np.ndarra
     return np.stack(levels, axis=-1).round().astype(np.uint8)
 
 
-def synthesise_thermal(seed: int, *, radiometric: bool) -> Float32[np.ndarray, "height width"]:
+def synthesise_thermal(seed: int, *, radiometric: bool, bits: int) -> Float32[np.ndarray, "height width"]:
     """A warm blob before a cooler wall, 60 x 80 pixels."""
     chance = np.random.default_rng(seed)
     rows, columns = np.mgrid[0:60, 0:80]
     centre, width = chance.uniform(15, 45, size=2), chance.uniform(4, 15)
     warmth = np.exp(-((rows - centre[0]) ** 2 + (columns - centre[1]) ** 2) / width**2)
-    wall, rise = (chance.uniform(283, 298), chance.uniform(5, 40)) if radiometric else (60.0, chance.uniform(50, 150))
-    return (wall + rise * warmth + 0.05 * chance.standard_normal(warmth.shape)).astype(np.float32)
+    noise = 0.05 * chance.standard_normal(warmth.shape)
+    if radiometric:
+        wall, rise = chance.uniform(283, 298), chance.uniform(5, 40)
+        return (wall + rise * warmth + noise).astype(np.float32)
+    return ((60 + chance.uniform(50, 150) * warmth + noise) * 2.0 ** (bits - 8)).astype(np.float32)

@@ -18,11 +18,15 @@ class Thermal(ModalitySpec):
 
     Attributes:
         unit: unit of integer pixels ("centikelvin", "decikelvin", "kelvin"); float arrays are in kelvin.
-        radiometric: False for 8-bit grey pictures, whose samples are levels 0 to 255 instead of kelvin.
+        radiometric: False for grey pictures, whose samples are levels instead of kelvin.
+        bits: of grey pictures: 8, or 14 or 16 for raw counts in 16-bit files.
+        normalise: `fixed` keeps absolute warmth; `image` stretches each picture from its own coldest to its
+            warmest percent, for cameras whose gain changes.
         range_k: coldest and hottest temperature allowed, in kelvin.
         size: side of the square that `transform` returns, in pixels.
         smallest_crop: in training, the smallest side of the random crop, as a share of the side; 1 for none.
-        drift_k: in training, the largest offset of the whole picture, in kelvin (or grey levels).
+        drift_k: in training, the largest offset of the whole picture, in kelvin (or grey levels); none with
+            `normalise: image`, which has taken it out.
         flip: in training, mirror every second picture.
     """
 
@@ -30,6 +34,8 @@ class Thermal(ModalitySpec):
 
     unit: str = "centikelvin"
     radiometric: bool = True
+    bits: int = 8
+    normalise: str = "fixed"
     range_k: Sequence[float] = (173.15, 1273.15)
     size: int = 64
     smallest_crop: float = 0.8
@@ -40,6 +46,10 @@ class Thermal(ModalitySpec):
         object.__setattr__(self, "range_k", tuple(map(float, self.range_k)))  # a config gives a list
         if self.unit not in read.KELVIN_PER:
             raise ValueError(f"expected unit in {tuple(read.KELVIN_PER)}")
+        if self.bits not in (8, 14, 16) or self.normalise not in ("fixed", "image"):
+            raise ValueError("expected bits of 8, 14 or 16, normalise of fixed or image")
+        if self.radiometric and self.bits != 8:
+            raise ValueError("bits are those of grey levels: set radiometric: false, or leave them out")
         if len(self.range_k) != 2 or self.range_k[0] >= self.range_k[1]:
             raise ValueError("expected range_k: [coldest, hottest]")
         if self.size < 8 or not 0 < self.smallest_crop <= 1 or self.drift_k < 0:
@@ -50,18 +60,27 @@ class Thermal(ModalitySpec):
         return InputContract(
             layout="height width",
             unit="K" if self.radiometric else "grey level",
-            value_range=(self.range_k[0], self.range_k[1]) if self.radiometric else (0.0, 255.0),
+            value_range=(self.range_k[0], self.range_k[1]) if self.radiometric else (0.0, 2.0**self.bits - 1),
             length=LengthPolicy(kind="any"),
         )
 
     def read(self, source: Source) -> np.ndarray:
-        return read.read_kelvin(source, self.unit) if self.radiometric else read.read_levels(source)
+        if self.radiometric:
+            return read.read_kelvin(source, self.unit)
+        return read.read_levels(source, bits=self.bits)
+
+    @property
+    def _scale(self) -> tuple[float, float] | None:
+        """Centre and unit of the normalisation; None where each picture has its own."""
+        if self.normalise == "image":
+            return None
+        return transform.fixed_scale(radiometric=self.radiometric, bits=self.bits)
 
     def transform(self, sample: np.ndarray) -> Tensor:
-        return transform.to_tensor(sample, size=self.size, radiometric=self.radiometric)
+        return transform.to_tensor(sample, size=self.size, scale=self._scale)
 
     def augment(self, tensor: Tensor, generator: Generator) -> Tensor:
-        drift = self.drift_k / transform.scale(self.radiometric)
+        drift = 0.0 if self._scale is None else self.drift_k / self._scale[1]
         return augment.vary_thermal(tensor, generator, smallest_crop=self.smallest_crop, drift=drift, flip=self.flip)
 
     def encoder(self, **options: Any) -> nn.Module:
@@ -71,4 +90,4 @@ class Thermal(ModalitySpec):
         return show.draw_thermal(sample)
 
     def synthetic(self, seed: int) -> np.ndarray:
-        return show.synthesise_thermal(seed, radiometric=self.radiometric)
+        return show.synthesise_thermal(seed, radiometric=self.radiometric, bits=self.bits)

@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ def test_the_top_level_is_what_the_readme_draws(root: Path) -> None:
 
 def test_every_modality_folder_has_the_same_files(root: Path) -> None:
     folders = sorted(path for path in (root / "modalities").iterdir() if (path / "__init__.py").exists())
-    assert len(folders) == 7
+    points = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
+    assert [folder.name for folder in folders] == sorted(points["binder.modalities"])
     for folder in folders:
         assert {path.name for path in folder.iterdir() if path.is_file()} == MODALITY_FILES, folder.name
 

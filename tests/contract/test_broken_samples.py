@@ -10,11 +10,11 @@ from binder.registry import create_modality, modality_names
 
 SUFFIXES = [".png", ".jpg", ".wav", ".flac", ".npy", ".npz", ".csv", ".mat", ".parquet", ".bin"]
 GARBAGE = b"\x00\x93neither this nor that\xff" * 40
-NAMES = ["audio", "depth", "image", "imu", "skeleton", "text", "thermal"]
+NAMES = ["audio", "depth", "image", "imu", "pointcloud", "skeleton", "text", "thermal"]
 
 
 def test_the_names_are_those_that_are_registered():
-    assert set(NAMES) <= set(modality_names()) and len(NAMES) == 7
+    assert set(NAMES) <= set(modality_names()) and len(NAMES) == 8
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "text"])

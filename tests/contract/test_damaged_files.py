@@ -48,9 +48,12 @@ FILES: list[tuple[str, str, Callable[[np.ndarray], bytes]]] = [
     ("thermal", "PNG", lambda sample: picture((sample * 100).astype(np.uint16), "PNG")),
     ("thermal", "TIFF", lambda sample: picture(sample, "TIFF")),
     ("depth", "PNG", lambda sample: picture((sample[0] * 1000).astype(np.uint16), "PNG")),
+    ("depth", "TIFF", lambda sample: picture(sample[0], "TIFF")),
     ("depth", "NPY", npy),
     ("depth", "NPZ", npz("depth")),
     ("imu", "NPY", npy),
+    ("pointcloud", "NPY", npy),
+    ("pointcloud", "NPZ", npz("xyz")),
     ("skeleton", "NPY", npy),
     ("skeleton", "NPZ", npz("joints")),
 ]

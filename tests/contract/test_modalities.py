@@ -20,7 +20,7 @@ from binder.registry import MODALITIES, create_modality, modality_names
 from binder.towers.blocks import TemporalConvNet
 from binder.types import InputContract
 
-BUILT_IN = ["audio", "depth", "image", "imu", "skeleton", "text", "thermal"]
+BUILT_IN = ["audio", "depth", "image", "imu", "pointcloud", "skeleton", "text", "thermal"]
 LINES = [
     "synthetic samples",
     "bad inputs",
@@ -38,7 +38,7 @@ LINES = [
 ]
 
 
-def test_exactly_the_seven_built_in_modalities_are_registered():
+def test_exactly_these_built_in_modalities_are_registered():
     shipped = sorted(point.name for point in entry_points(group=MODALITIES) if point.value.startswith("modalities."))
     assert shipped == BUILT_IN
     assert set(BUILT_IN) <= set(modality_names())

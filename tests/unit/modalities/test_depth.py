@@ -27,10 +27,14 @@ def clip_mm(map_mm):
     return np.stack([map_mm + np.uint16(10) * t * (map_mm > 0) for t in range(12)]).astype(np.uint16)
 
 
-def as_png(array):
+def as_picture(array, form):
     stream = io.BytesIO()
-    Image.fromarray(array).save(stream, format="PNG")
+    Image.fromarray(array).save(stream, format=form)
     return stream.getvalue()
+
+
+def as_png(array):
+    return as_picture(array, "PNG")
 
 
 def as_file(save, *args, **kwargs):
@@ -49,10 +53,12 @@ def test_every_format_of_a_still_map_gives_the_same_sample(tmp_path, map_mm):
         "int32": map_mm.astype(np.int32),
         "metres": metres,
         "metres npy": as_file(np.save, metres),
+        "metres tiff": as_picture(metres, "TIFF"),
+        "tiff": as_picture(map_mm, "TIFF"),
     }
     (tmp_path / "a.png").write_bytes(sources["png"])
     sources["path"] = tmp_path / "a.png"
-    assert len(sources) == 8
+    assert len(sources) == 10
     for name, source in sources.items():
         sample = Depth().load(source)
         assert sample.dtype == np.float32 and sample.shape == (1, 64, 64), name
@@ -81,12 +87,12 @@ def test_a_declared_unit_overrules_the_type(map_mm):
         (lambda x: x[0], "wrong number of axes"),
         (lambda x: np.where(x == 0, np.nan, x / 1000), "64 of 4096 values are NaN"),
         (lambda x: x > 0, "not distances"),
-        (lambda x: as_png((x // 16).astype(np.uint8)), "not a 16-bit depth picture"),
-        (lambda x: as_png(np.zeros((8, 8, 3), np.uint8)), "not a 16-bit depth picture"),
-        (lambda x: as_png(x)[:-40], "not a readable depth map"),
-        (lambda x: as_file(np.save, x)[:200], "not a readable depth map"),
-        (lambda x: as_file(np.savez, a=x, b=x), "more than one array"),
-        (lambda x: b"time_s,accel_x", "not a readable depth map"),
+        (lambda x: as_png((x // 16).astype(np.uint8)), "not a depth picture"),
+        (lambda x: as_png(np.zeros((8, 8, 3), np.uint8)), "not a depth picture"),
+        (lambda x: as_png(x)[:-40], "cannot decode the picture"),
+        (lambda x: as_file(np.save, x)[:200], "cannot decode the arrays"),
+        (lambda x: as_file(np.savez, a=x, b=x), "not one array"),
+        (lambda x: b"time_s,accel_x", "cannot decode the picture"),
     ],
 )
 def test_bad_input_is_refused(map_mm, spoil, message):
@@ -94,7 +100,21 @@ def test_bad_input_is_refused(map_mm, spoil, message):
         Depth().load(spoil(map_mm))
 
 
-@pytest.mark.parametrize("options", [{"unit": "cm"}, {"centre": "frame"}, {"near_m": 2.0, "far_m": 1.0}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"unit": "cm"},
+        {"centre": "frame"},
+        {"near_m": 2.0, "far_m": 1.0},
+        {"unit": "disparity", "focal_px": 500.0},
+        {"input": "disparity", "baseline_m": 0.1},
+        {"input": "hha"},
+        {"outside": "wrap"},
+        {"per_unit": 0.0},
+        {"holes": ["none"]},
+        {"input": "depth", "centre": "clip"},
+    ],
+)
 def test_impossible_options_are_config_errors(options):
     with pytest.raises(ConfigError):
         Depth(**options)

@@ -10,8 +10,8 @@ import torch
 from PIL import Image as Pillow
 
 from binder.errors import SampleError
+from modalities.files import MAX_PIXELS
 from modalities.image import Image
-from modalities.image.read import MAX_PIXELS
 from modalities.image.transform import MEAN, STD
 
 SPEC = Image(size=16)
@@ -79,6 +79,35 @@ def test_a_decompression_bomb_is_refused_from_its_header():
     idat = struct.pack(">I", 0) + b"IDAT" + struct.pack(">I", zlib.crc32(b"IDAT"))
     with pytest.raises(SampleError, match="too large"):
         SPEC.load(b"\x89PNG\r\n\x1a\n" + chunk + idat)
+
+
+def test_a_transparent_palette_gives_its_colours():
+    palette = Pillow.fromarray(PHOTO).quantize(8)
+    stream = BytesIO()
+    palette.save(stream, format="PNG", transparency=bytes([0, 128, 255, 7, 7, 7, 7, 7]))
+    np.testing.assert_array_equal(SPEC.load(stream.getvalue()), np.array(palette.convert("RGB")))
+
+
+@pytest.mark.parametrize("form", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_of_an_animation_the_first_frame_is_taken(form):
+    frames = [Pillow.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    stream = BytesIO()
+    options = {"lossless": True} if form == "WEBP" else {}
+    frames[0].save(stream, format=form, save_all=True, append_images=frames[1:], **options)
+    assert Pillow.open(BytesIO(stream.getvalue())).n_frames == 2
+    np.testing.assert_array_equal(SPEC.load(stream.getvalue()), np.array(frames[0]))
+
+
+def test_colours_of_16_bits_keep_their_upper_byte():
+    """Pillow writes no such file: one is put together by hand."""
+    deep = np.random.default_rng(0).integers(0, 2**16, (4, 5, 3)).astype(">u2")
+    rows = b"".join(b"\0" + row.tobytes() for row in deep)
+    parts = {b"IHDR": struct.pack(">IIBBBBB", 5, 4, 16, 2, 0, 0, 0), b"IDAT": zlib.compress(rows), b"IEND": b""}
+    chunks = [
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts.items()
+    ]
+    np.testing.assert_array_equal(SPEC.load(b"\x89PNG\r\n\x1a\n" + b"".join(chunks)), deep >> 8)
 
 
 def test_sixteen_bit_pictures_point_to_the_modality_they_belong_to():

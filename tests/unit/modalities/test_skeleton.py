@@ -51,7 +51,7 @@ def test_every_format_gives_the_same_sample(tmp_path, joints):
         (lambda x: x * 1000, "out of range"),
         (lambda x: x.astype(str), "not numeric"),
         (lambda x: np.where(x == x[3, 4, 0], np.nan, x), "are NaN"),
-        (lambda x: as_file(np.save, x)[:300], "not a readable skeleton"),
+        (lambda x: as_file(np.save, x)[:300], "cannot decode the arrays"),
         (lambda x: as_file(np.savez, other=x), "missing array"),
         (lambda x: b"a,b\n1,2\n", "not a readable skeleton"),
     ],

@@ -61,6 +61,55 @@ def test_grey_levels_where_the_config_says_so():
         GREY.load(encoded(picture.astype(np.uint16)))
 
 
+@pytest.mark.parametrize("bits", [14, 16])
+def test_raw_counts_of_more_than_eight_bits(bits):
+    spec = Thermal(radiometric=False, bits=bits, size=16)
+    top = 2**bits - 1
+    counts = np.linspace(0, top, 20 * 24).round().astype(np.uint16).reshape(20, 24)
+    np.testing.assert_array_equal(spec.load(encoded(counts)), counts)
+    np.testing.assert_array_equal(spec.load(encoded(counts, "TIFF")), counts)
+    assert spec.contract.value_range == (0, top)
+    for level, expected in ((0, -1.0), (top, 1.0)):
+        tensor = spec.transform(np.full((16, 16), level, np.float32))
+        torch.testing.assert_close(tensor, torch.full((1, 16, 16), expected))
+    with pytest.raises(SampleError, match=r"(?s)another depth of grey.*uint8.*bits"):
+        spec.load(encoded((counts >> (bits - 8)).astype(np.uint8)))
+    with pytest.raises(SampleError, match=r"(?s)out of range.*65535.*16383"):
+        Thermal(radiometric=False, bits=14).load(encoded(np.full((8, 8), 65535, np.uint16)))
+
+
+@pytest.mark.parametrize("options", [{}, {"radiometric": False}, {"radiometric": False, "bits": 14}])
+def test_a_pictures_own_scale_takes_gain_and_offset_out(options):
+    spec = Thermal(size=20, normalise="image", **options)
+    levels = np.random.default_rng(0).normal(300, 5, (20, 20)).astype(np.float32)
+    tensor = spec.transform(levels)
+    torch.testing.assert_close(spec.transform(2 * levels - 250), tensor, atol=1e-4, rtol=0)
+    assert (tensor.min(), tensor.max()) == (-1, 1)
+    assert ((tensor == 1).sum(), (tensor == -1).sum()) == (4, 4)  # 1 % of 400 pixels lie beyond on either side
+
+
+def test_one_burning_pixel_does_not_set_the_contrast():
+    spec = Thermal(size=20, normalise="image")
+    calm = np.random.default_rng(0).normal(300, 5, (20, 20)).astype(np.float32)
+    burning = calm.copy()
+    burning[3, 3] = 1200
+    difference = (spec.transform(burning) - spec.transform(calm)).abs()
+    difference[0, 3, 3] = 0
+    assert difference.max() < 0.1
+    assert not spec.transform(np.full((20, 20), 300, np.float32)).any()
+    tensor = spec.transform(calm)
+    still = Thermal(size=20, normalise="image", smallest_crop=1.0, drift_k=5.0)
+    torch.testing.assert_close(still.augment(tensor, torch.Generator().manual_seed(0)), tensor)
+
+
+def test_several_pictures_in_one_file_are_refused():
+    frames = [Image.fromarray(KELVIN)] * 2
+    stream = BytesIO()
+    frames[0].save(stream, format="TIFF", save_all=True, append_images=frames[1:])
+    with pytest.raises(SampleError, match="several pictures"):
+        SPEC.load(stream.getvalue())
+
+
 def test_false_colours_are_refused():
     coloured = np.zeros((8, 8, 3), np.uint8)
     coloured[..., 0] = 200
@@ -102,7 +151,14 @@ def test_drift_is_one_offset_for_the_whole_picture():
 
 def test_range_from_a_config_is_a_list_and_gives_the_same_object():
     assert Thermal(range_k=[200.0, 400.0]) == Thermal(range_k=(200.0, 400.0))
-    for options in ({"unit": "celsius"}, {"range_k": [400.0, 200.0]}, {"size": 2}):
+    for options in (
+        {"unit": "celsius"},
+        {"range_k": [400.0, 200.0]},
+        {"size": 2},
+        {"radiometric": False, "bits": 12},
+        {"bits": 14},
+        {"normalise": "row"},
+    ):
         with pytest.raises(RegistryError):
             create_modality("thermal", **options)
 

@@ -1,0 +1,166 @@
+"""Encodes one modality of a table for an evaluation, with its controls. Floor: run; called by `evaluation`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from datasets import Dataset
+from rich.console import Console
+
+from binder.data import ModalityDataset, OnError, PairTable, Skip, SkipReport
+from binder.data.reading import load_row, named
+from binder.errors import SampleError
+from binder.evaluate import EncodedModality
+from binder.hub.cache import build_hub_cache
+from binder.hub.transform import TransformedHub
+from binder.prompts import TEXT, Prompts
+from binder.run.progress import track
+from binder.space import Space
+from binder.towers import Tower, encode_samples
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Question:
+    """What is embedded for the rows of a table: its own samples, or the prompts of each distinct text.
+
+    Attributes:
+        table: of what is embedded.
+        on_error: what becomes of its bad samples; prompts are ours, so a bad one is an error.
+        prompts: the set that the texts were put in, if any.
+        rows: int64 (n,), rows of the original table that the answer is for; with prompts only.
+        labels: int64 (n,), which text each of them holds; with prompts only.
+    """
+
+    table: PairTable
+    on_error: OnError
+    prompts: Prompts | None = None
+    rows: np.ndarray | None = None
+    labels: np.ndarray | None = None
+
+    def answer(self, rows: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rows of the original table and their vectors, from those of `table`."""
+        if self.prompts is None or self.rows is None or self.labels is None:
+            return rows, vectors
+        return self.rows, self.prompts.average(vectors)[self.labels]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Encoder:
+    """Encodes the modalities of a table, one at a time.
+
+    Attributes:
+        space: hub and towers.
+        cache: folder of hub caches.
+        on_error: `skip` leaves bad samples out.
+        console: where progress is drawn.
+        skips: collects what was left out.
+        prompts: templates that every text is put in; None embeds texts as they are.
+    """
+
+    space: Space
+    cache: Path
+    on_error: OnError
+    console: Console | None
+    skips: SkipReport
+    prompts: Prompts | None = None
+
+    def encode(self, name: str, table: PairTable, train_table: PairTable | None) -> EncodedModality:
+        """Embed every row that holds the modality `name`; a native one is centred on `train_table`.
+
+        Raises:
+            SampleError: a bad sample, where they are not skipped.
+        """
+        if name in self.space.towers:
+            return self._by_tower(name, table)
+        rows, vectors = self._by_hub(name, table)
+        centre = None
+        if train_table is not None and name in train_table.columns:
+            centre = self._by_hub(name, train_table)[1].mean(axis=0)
+        return self._encoded(name, table, rows, vectors, native=True, untrained=None, centre=centre)
+
+    def _by_tower(self, name: str, table: PairTable) -> EncodedModality:
+        checkpoint, question = self.space.towers[name], self._question(name, table)
+        samples = ModalityDataset(question.table, checkpoint.spec, on_error=question.on_error, cache=True)
+        found, vectors, skips = self._encode_samples(f"encoding {name}", checkpoint.tower, samples)
+        self.skips.extend(skips)
+        rows, vectors = question.answer(found, vectors)
+        twin = checkpoint.untrained(self.space.hub).to(self.space.device)
+        untrained = self._encode_samples(f"encoding {name}, untrained", twin, samples)[1]
+        untrained = question.answer(found, untrained)[1]
+        return self._encoded(name, table, rows, vectors, native=False, untrained=untrained, centre=checkpoint.centre)
+
+    def _encode_samples(
+        self, title: str, tower: Tower, samples: ModalityDataset
+    ) -> tuple[np.ndarray, np.ndarray, list[Skip]]:
+        with track(self.console, title, len(samples)) as progress:
+            return encode_samples(tower, samples, progress=progress)
+
+    def _by_hub(self, name: str, table: PairTable) -> tuple[np.ndarray, np.ndarray]:
+        hub, question = self.space.hub, self._question(name, table)
+        raw = hub.hub if isinstance(hub, TransformedHub) else hub
+        with track(self.console, f"hub: {name}", len(question.table)) as progress:
+            cache = build_hub_cache(
+                raw,
+                question.table,
+                name,
+                self.space.spec(name),
+                self.cache,
+                on_error=question.on_error,
+                progress=progress,
+            )
+        self.skips.extend(cache.skips)
+        vectors = cache.vectors_for(cache.rows)
+        if isinstance(hub, TransformedHub):
+            vectors = hub.transform(vectors)
+        return question.answer(np.asarray(cache.rows), vectors.numpy())
+
+    def _question(self, name: str, table: PairTable) -> _Question:
+        if name != TEXT or self.prompts is None:
+            return _Question(table=table, on_error=self.on_error)
+        texts = self._texts(table)
+        if not texts:
+            return _Question(table=table, on_error=self.on_error)
+        labels = {text: number for number, text in enumerate(dict.fromkeys(texts.values()))}
+        prompts = self.prompts.fill(list(labels))
+        ids = [str(number) for number in range(len(prompts))]
+        return _Question(
+            table=PairTable.from_dataset(Dataset.from_dict({"id": ids, TEXT: prompts}), columns={TEXT: TEXT}),
+            on_error="raise",
+            prompts=self.prompts,
+            rows=np.array(list(texts), dtype=np.int64),
+            labels=np.array([labels[text] for text in texts.values()], dtype=np.int64),
+        )
+
+    def _texts(self, table: PairTable) -> dict[int, str]:
+        """The text of every row that holds one."""
+        texts, spec = {}, self.space.spec(TEXT)
+        for row in np.flatnonzero(table.present(TEXT)).tolist():
+            try:
+                texts[row] = str(load_row(table, row, spec))
+            except SampleError as error:
+                if self.on_error == "raise":
+                    raise named(error, table.ids[row], TEXT) from error
+                self.skips.add(Skip(table.ids[row], TEXT, str(error)))
+        return texts
+
+    def _encoded(
+        self,
+        name: str,
+        table: PairTable,
+        rows: np.ndarray,
+        vectors: np.ndarray,
+        *,
+        native: bool,
+        untrained: np.ndarray | None,
+        centre: np.ndarray | None,
+    ) -> EncodedModality:
+        hashes = table.content_hashes(name)
+        return EncodedModality(
+            name=name,
+            vectors=vectors,
+            rows=rows,
+            content=tuple(hashes[row] for row in rows),
+            native=native,
+            untrained=untrained,
+            centre=centre,
+        )
