@@ -133,6 +133,22 @@ def cache(
         console.print(f"{name}: {folder}", highlight=False)
 
 
+@app.command(name="import")
+def import_checkpoint(
+    layout: Annotated[str, typer.Argument(help="imagebind, languagebind or clap")],
+    path: Annotated[Path, typer.Argument(help="the published checkpoint: a file, or a folder with its branches")],
+    output: Annotated[Path, typer.Argument(help="a new folder for hub and space")],
+    options: Annotated[list[str] | None, typer.Argument(help="MODALITY.OPTION=VALUE, e.g. depth.focal_px=575")] = None,
+) -> None:
+    """Turn another project's published checkpoint into a space, and say what its licence and release leave out."""
+    from binder.importers import import_layout
+
+    imported = import_layout(layout, path, output, options or [])
+    for note in imported.notes:
+        console.print(f"- {note}", highlight=False)
+    console.print(f"{imported.space}\nsaved in {imported.folder}", highlight=False)
+
+
 @app.command()
 def check(
     name: Annotated[str, typer.Argument(help="a modality, module:OBJECT, or a hub as SCHEME:MODEL")],

@@ -83,9 +83,8 @@ def create_modality(name: str, **options: Any) -> ModalitySpec:
 def _as_declared(cls: type, options: dict[str, Any]) -> dict[str, Any]:
     """Make whole numbers of float options floats: `50` and `50.0` in a config are one modality."""
     fields = getattr(cls, "__dataclass_fields__", {})
-    whole = [
-        key for key, value in options.items() if type(value) is int and key in fields and fields[key].type is float
-    ]
+    floats = {key for key, field in fields.items() if field.type in (float, float | None)}
+    whole = [key for key, value in options.items() if type(value) is int and key in floats]
     return {**options, **{key: float(options[key]) for key in whole}}
 
 

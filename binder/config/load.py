@@ -30,7 +30,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     if not isinstance(content, dict):
         raise ConfigError.explain("not a configuration", got=f"{path}: {type(content).__name__}", expected="a mapping")
     for override in overrides:
-        _apply(content, override)
+        apply_override(content, override)
     return parse_config(content, origin=str(path))
 
 
@@ -49,8 +49,12 @@ def parse_config(content: dict[str, Any], *, origin: str = "configuration") -> R
         ) from None
 
 
-def _apply(content: dict[str, Any], override: str) -> None:
-    """Set one dotted key in place; the value is read as YAML."""
+def apply_override(content: dict[str, Any], override: str) -> None:
+    """Set one dotted key in place; the value is read as YAML.
+
+    Raises:
+        ConfigError: not KEY.SUBKEY=VALUE, a value that is not YAML, or a key below another value.
+    """
     key, separator, text = override.partition("=")
     if not separator or not key:
         raise ConfigError.explain("not an override", got=override, expected="KEY.SUBKEY=VALUE, e.g. train.epochs=3")

@@ -18,8 +18,9 @@ from binder.errors import ArtifactError, RegistryError
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
 from binder.storage import new_artifact, read_json, read_manifest, write_json
-from binder.towers.hub_copy import HubCopy, ImageHub
+from binder.towers.hub_copy import ImageHub
 from binder.towers.ledger import Ledger
+from binder.towers.library import LibraryEncoder
 from binder.towers.tower import HeadName, Tower, build_tower
 
 KIND = "tower"
@@ -82,7 +83,7 @@ def save_tower(checkpoint: TowerCheckpoint, folder: Path) -> None:
         "dim": checkpoint.tower.dim,
         "seed": checkpoint.seed,
         "origin": checkpoint.tower.origin,
-        "architecture": encoder.architecture if isinstance(encoder, HubCopy) else None,
+        "architecture": encoder.architecture if isinstance(encoder, LibraryEncoder) else None,
         "training": dict(checkpoint.facts or {}),
     }
     with new_artifact(

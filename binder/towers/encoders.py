@@ -1,7 +1,9 @@
 """Finds and builds the encoder that options name. Floor: towers; called by `build_tower`."""
 
+import inspect
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from jaxtyping import Float
@@ -12,8 +14,10 @@ from binder.config import closed_form_of
 from binder.errors import RegistryError
 from binder.modality import ModalitySpec
 from binder.registry import load_object
+from binder.towers.timm_encoder import build_timm, rebuild_timm
+from binder.towers.transformers_encoder import build_transformers, rebuild_transformers
 
-HUB_COPY, RAW = "hub-copy", "raw"
+DEFAULT, HUB_COPY, RAW = "default", "hub-copy", "raw"
 
 
 class RawFeatures(nn.Module):
@@ -50,45 +54,104 @@ def encoder_options(encoder: Mapping[str, Any] | None) -> tuple[str, dict[str, A
         key: tuple(value) if isinstance(value, list) else value
         for key, value in (options if closed_form is None else closed_form.encoder).items()
     }
-    return str(options.pop("name", "default")), options
+    return str(options.pop("name", DEFAULT)), options
 
 
-def build_encoder(spec: ModalitySpec, name: str, options: Mapping[str, Any]) -> nn.Module:
+def build_encoder(
+    spec: ModalitySpec, name: str, options: Mapping[str, Any], architecture: Mapping[str, Any] | None = None
+) -> nn.Module:
     """Build a network that needs no hub.
 
     Args:
         spec: the modality.
-        name: `default` (the modality's own), `raw`, or `module:OBJECT`.
+        name: `default` (the modality's own), `raw`, `timm:MODEL`, `transformers:MODEL`, or `module:OBJECT`.
         options: of that network.
+        architecture: of a saved `LibraryEncoder`; it is rebuilt from that alone, with random weights.
 
     Raises:
         RegistryError: it cannot be found or refuses its options.
     """
+    if architecture is not None:
+        return _rebuild(spec, name, architecture)
+    network = _network(spec, name)
     try:
-        if name == RAW:
-            return RawFeatures(_shape_of(spec), **options)
-        return (spec.encoder if name == "default" else load_object(name))(**options)
+        return network(**options)
     except (TypeError, ValueError) as error:
         raise RegistryError.explain(
             f"encoder {name!r} of {spec.name} refuses its options",
             got=f"{dict(options)} ({error})",
+            choices=inspect.signature(network).parameters,
             fix="see the modality's README",
         ) from error
 
 
-def sample_shape(spec: ModalitySpec) -> tuple[tuple[int, ...], bool]:
+def _network(spec: ModalitySpec, name: str) -> Callable[..., nn.Module]:
+    """What makes the encoder `name`, given its options."""
+    if name == RAW:
+        return partial(RawFeatures, _shape_of(spec))
+    if name == DEFAULT:
+        return spec.encoder
+    library, _, model = name.partition(":")
+    if library in _LIBRARIES:
+        build, _, axes = _LIBRARIES[library]
+        return partial(build, model, sample_shape(spec, name, axes=axes))
+    if not model:
+        raise RegistryError.explain(
+            f"no such encoder for {spec.name}",
+            got=name,
+            choices=[DEFAULT, HUB_COPY, RAW, "closed_form", *(f"{one}:MODEL" for one in _LIBRARIES), "module:OBJECT"],
+        )
+    return load_object(name)
+
+
+def _rebuild(spec: ModalitySpec, name: str, architecture: Mapping[str, Any]) -> nn.Module:
+    _, rebuild, axes = _LIBRARIES[architecture["library"]]
+    return rebuild(architecture, sample_shape(spec, name, axes=axes))
+
+
+_LIBRARIES = {
+    "timm": (build_timm, rebuild_timm, (3, 4)),
+    "transformers": (build_transformers, rebuild_transformers, (2, 3, 4)),
+}
+
+
+def sample_shape(spec: ModalitySpec, name: str, *, axes: tuple[int, ...]) -> tuple[int, ...]:
+    """Shape of a modality's tensors, for the encoder `name` that takes such numbers of axes.
+
+    Raises:
+        RegistryError: samples of any length, or of another number of axes.
+    """
+    shape, fixed = _measure(spec)
+    if not fixed:
+        raise RegistryError.explain(
+            f"{name} takes {spec.name} of one size",
+            got="samples of any length, in padded batches",
+            fix="give the modality a length policy, e.g. length: crop_or_pad, or use another encoder",
+        )
+    if len(shape) not in axes:
+        raise RegistryError.explain(
+            f"{spec.name} does not look like an image" if min(axes) > 2 else f"{name} cannot take {spec.name}",
+            got=f"tensors of shape {shape}",
+            expected="(channel, height, width), perhaps with time after channel"
+            + (", or (channel, time)" if 2 in axes else ""),
+            fix=f"use another encoder than {name}",
+        )
+    return shape
+
+
+def _measure(spec: ModalitySpec) -> tuple[tuple[int, ...], bool]:
     """Shape of a transformed sample, and whether all samples have it: those of any length are padded in a dict."""
     sample = spec.transform(spec.load(spec.synthetic(0)))
     return tuple(sample.shape), not isinstance(spec.collate([sample]), dict)
 
 
 def _shape_of(spec: ModalitySpec) -> tuple[int, ...]:
-    shape, fixed = sample_shape(spec)
+    shape, fixed = _measure(spec)
     if not 2 <= len(shape) <= 4 or not fixed:
         raise RegistryError.explain(
             f"{spec.name} has no raw features",
-            got=f"tensors of shape {shape}",
-            expected="(channel, ...) with one to three more axes",
+            got=f"tensors of shape {shape}" + ("" if fixed else ", other samples of another"),
+            expected="(channel, ...) with one to three more axes, the same for every sample",
             fix="give closed_form the features of an encoder, e.g. features: default",
         )
     return shape

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 
 from binder.errors import RegistryError
 from binder.modality import ModalitySpec
-from binder.towers.encoders import sample_shape
+from binder.towers.encoders import HUB_COPY, sample_shape
 from binder.towers.image_networks import adapt_input, build_image_network
+from binder.towers.library import LibraryEncoder, by_frames, pad_to_multiple
 from binder.types import ImageTower
 
 
@@ -27,7 +28,7 @@ class ImageHub(Protocol):
         ...
 
 
-class HubCopy(nn.Module):
+class HubCopy(LibraryEncoder):
     """The hub's image tower with another input layer; returns what the hub would: unit vectors of its width.
 
     Values enter as they are: a modality's tensor stands where the hub's normalised pixels stood. Height and
@@ -40,29 +41,32 @@ class HubCopy(nn.Module):
         architecture: the JSON it was built from.
         channels: of the modality.
         size: height and width of the modality's tensors.
+        origin: of the hub's weights; None in a checkpoint that is being rebuilt.
     """
 
     def __init__(
-        self, network: nn.Module, architecture: Mapping[str, Any], *, channels: int, size: tuple[int, int]
+        self,
+        network: nn.Module,
+        architecture: Mapping[str, Any],
+        *,
+        channels: int,
+        size: tuple[int, int],
+        origin: Mapping[str, Any] | None = None,
     ) -> None:
         from timm.layers.norm_act import freeze_batch_norm_2d
 
-        super().__init__()
+        super().__init__(architecture, origin)
         self.multiple = adapt_input(network, channels=channels, size=size)
         self.network: nn.Module = freeze_batch_norm_2d(network)
-        self.architecture = dict(architecture)
-        with torch.no_grad():
-            self.width = self.eval()(torch.zeros(1, channels, *size)).shape[-1]
-        self.train()
+        self.measure((channels, *size))
 
     def forward(self, x: Float[Tensor, "batch channel *time height width"]) -> Float[Tensor, "batch features"]:
-        frames = x if x.ndim == 4 else x.transpose(1, 2).flatten(0, 1)
-        height, width = frames.shape[-2:]
-        frames = nn.functional.pad(frames, (0, -width % self.multiple, 0, -height % self.multiple))
-        vectors = self.network(frames)
+        return nn.functional.normalize(by_frames(self._embed, x), dim=-1)
+
+    def _embed(self, frames: Tensor) -> Tensor:
+        vectors = self.network(pad_to_multiple(frames, (self.multiple, self.multiple)))
         vectors = vectors[0] if isinstance(vectors, tuple) else vectors  # CoCa gives its tokens too
-        vectors = nn.functional.normalize(vectors.float(), dim=-1)
-        return nn.functional.normalize(vectors.view(len(x), -1, vectors.shape[-1]).mean(1), dim=-1)
+        return nn.functional.normalize(vectors.float(), dim=-1)
 
 
 def copy_hub(hub: ImageHub | None, spec: ModalitySpec) -> tuple[HubCopy, ImageTower]:
@@ -92,7 +96,7 @@ def copy_hub(hub: ImageHub | None, spec: ModalitySpec) -> tuple[HubCopy, ImageTo
             got=error,
             fix="use another encoder, or another version of the hub's library",
         ) from error
-    return HubCopy(network, tower.architecture, channels=channels, size=size), tower
+    return HubCopy(network, tower.architecture, channels=channels, size=size, origin=tower.origin), tower
 
 
 def rebuild_copy(architecture: Mapping[str, Any], spec: ModalitySpec) -> HubCopy:
@@ -122,18 +126,5 @@ def picture_of(spec: ModalitySpec) -> tuple[int, tuple[int, int]]:
     Raises:
         RegistryError: they are not (channel, height, width) or (channel, time, height, width).
     """
-    shape, fixed = sample_shape(spec)
-    if not fixed:
-        raise RegistryError.explain(
-            f"hub-copy takes {spec.name} of one size",
-            got="samples of any length, in padded batches",
-            fix="give the modality a length policy, e.g. length: crop_or_pad, or use another encoder",
-        )
-    if len(shape) not in (3, 4):
-        raise RegistryError.explain(
-            f"{spec.name} does not look like an image",
-            got=f"tensors of shape {shape}",
-            expected="(channel, height, width), perhaps with time after channel",
-            fix="use another encoder than hub-copy",
-        )
+    shape = sample_shape(spec, HUB_COPY, axes=(3, 4))
     return shape[0], (shape[-2], shape[-1])

@@ -43,14 +43,28 @@ def adapt_input(network: nn.Module, *, channels: int, size: tuple[int, int]) -> 
     Raises:
         RegistryError: a first layer or position embedding of a kind that is not known here.
     """
-    name, first = _first_convolution(network)
+    first = adapt_channels(network, channels)
     stride = first.stride[0] if first.stride == first.kernel_size else 1  # patches do not overlap
     if hasattr(network, "attnpool"):
         stride = 32  # open_clip's ModifiedResNet: one position per 32 pixels
-    network.set_submodule(name, _with_channels(first, channels))
     padded = (size[0] + -size[0] % stride, size[1] + -size[1] % stride)
     _resize_positions(network, padded, stride)
     return stride
+
+
+def adapt_channels(network: nn.Module, channels: int) -> nn.Conv2d:
+    """Let the first layer of `network` take `channels` channels, and return it.
+
+    Raises:
+        RegistryError: a first layer of a kind that is not known here.
+    """
+    name, first = _first_convolution(network)
+    adapted = _with_channels(first, channels)
+    network.set_submodule(name, adapted)
+    for module in network.modules():  # transformers' embeddings compare it with what they are given
+        if getattr(module, "num_channels", None) == RGB:
+            module.num_channels = channels  # pyright: ignore[reportArgumentType]
+    return adapted
 
 
 def _open_clip(architecture: Mapping[str, Any]) -> nn.Module:

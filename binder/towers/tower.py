@@ -11,6 +11,7 @@ from binder.errors import RegistryError
 from binder.modality import ModalitySpec
 from binder.towers.encoders import HUB_COPY, build_encoder, encoder_options
 from binder.towers.hub_copy import ImageHub, copy_hub, rebuild_copy, start_as_hub
+from binder.towers.library import LibraryEncoder, keep_statistics
 from binder.types import Batch
 
 HeadName = Literal["linear", "mlp"]
@@ -28,7 +29,7 @@ class Tower(nn.Module):
     Attributes:
         learning: paths of the encoder's modules that learn; None where all do. The others stay in evaluation
             mode when the tower trains: no dropout, no new statistics, in what does not change.
-        origin: JSON of where the encoder's weights come from, if it is not this tower's own training.
+        origin: JSON of where the encoder's first weights come from; None where they were random.
     """
 
     def __init__(self, spec: ModalitySpec, encoder: nn.Module, dim: int, *, head: HeadName = "linear") -> None:
@@ -50,6 +51,8 @@ class Tower(nn.Module):
             self.encoder.eval()
             for path in self.learning:
                 self.encoder.get_submodule(path).train(mode)
+        if isinstance(self.encoder, LibraryEncoder):
+            keep_statistics(self.encoder)
         return self
 
 
@@ -68,12 +71,14 @@ def build_tower(
     Args:
         spec: the modality.
         dim: width of the hub's vectors.
-        encoder: options of the encoder; `name` is `default` (the modality's own), `raw`, `hub-copy`,
-            `module:OBJECT`, called with the other options, or `closed_form`, which stands for its features.
+        encoder: options of the encoder; `name` is `default` (the modality's own), `raw`, `hub-copy`, `timm:MODEL`,
+            `transformers:MODEL`, `module:OBJECT`, called with the other options, or `closed_form`, which stands for
+            its features.
         head: kind of projection.
         seed: of the initial weights; the caller's random state is left as it was.
         hub: whose image tower `hub-copy` copies.
-        architecture: of a hub copy whose weights will be loaded; no hub is needed then.
+        architecture: of another library's network (`LibraryEncoder`) whose weights will be loaded; neither the hub
+            nor the weights it started from are needed then.
 
     Raises:
         RegistryError: the encoder cannot be found or refuses its options.
@@ -83,7 +88,7 @@ def build_tower(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if name != HUB_COPY:
-            return Tower(spec, build_encoder(spec, name, options), dim, head=head)
+            return _with_origin(Tower(spec, build_encoder(spec, name, options, architecture), dim, head=head))
         if options:
             raise RegistryError.explain("encoder hub-copy takes no options", got=sorted(options))
         if architecture is not None:
@@ -91,8 +96,12 @@ def build_tower(
         network, source = copy_hub(hub, spec)
         tower = Tower(spec, network, dim, head=head)
         start_as_hub(tower.head, source)
-        tower.origin = source.origin
-        return tower
+        return _with_origin(tower)
+
+
+def _with_origin(tower: Tower) -> Tower:
+    tower.origin = tower.encoder.origin if isinstance(tower.encoder, LibraryEncoder) else None
+    return tower
 
 
 def _build_head(name: HeadName, width: int, dim: int) -> nn.Module:
