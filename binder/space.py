@@ -22,7 +22,6 @@ from binder.hub.device import find_device
 from binder.hub.transform import HubTransform, TransformedHub
 from binder.modality import ModalitySpec
 from binder.prompts import Prompts
-from binder.registry import create_modality
 from binder.storage import is_complete, new_artifact, read_json, read_manifest, write_json
 from binder.towers import TowerCheckpoint, load_tower, save_tower
 from binder.towers.encode import move
@@ -174,7 +173,7 @@ class Space:
         if modality in self.towers:
             return self.towers[modality].spec
         if modality in self.hub.native:
-            return create_modality(modality)
+            return self.hub.spec(modality)
         raise RegistryError.explain(
             f"this space does not embed {modality!r}",
             got=modality,

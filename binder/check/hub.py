@@ -9,7 +9,6 @@ from binder.check.modality import copy_sample, same_sample
 from binder.errors import HubError
 from binder.hub import open_hub
 from binder.hub.protocol import Hub
-from binder.registry import create_modality
 from binder.types import Sample
 
 NUM_SAMPLES = 5
@@ -104,7 +103,7 @@ CHECKS: tuple[NamedCheck[Hub], ...] = (
 
 
 def _native_samples(hub: Hub) -> dict[str, list[Sample]]:
-    specs = {name: create_modality(name) for name in hub.native}
+    specs = {name: hub.spec(name) for name in hub.native}
     return {name: [spec.load(spec.synthetic(seed)) for seed in range(NUM_SAMPLES)] for name, spec in specs.items()}
 
 

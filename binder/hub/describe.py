@@ -8,10 +8,11 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
+from jaxtyping import Float32, UInt8
 from PIL import Image
 
 from binder.errors import HubError
@@ -19,6 +20,7 @@ from binder.storage import hash_json
 from binder.types import Sample
 
 logger = logging.getLogger("binder.hub")
+Loaded = TypeVar("Loaded")
 
 # Case, punctuation, accents, digits, another script, whitespace: what tokenizers treat differently.
 PROBES = ["A photo of a CAT, sitting.", "naïve  café 3.14", "left-arm swipe\tto the right", "猫の写真", "x" * 40]
@@ -62,9 +64,36 @@ def to_pil(hub: str, sample: Sample) -> Image.Image:
         HubError: not uint8 (height, width, 3).
     """
     if not isinstance(sample, np.ndarray) or sample.dtype != np.uint8 or sample.ndim != 3 or sample.shape[2] != 3:
-        got = f"{sample.dtype} {sample.shape}" if isinstance(sample, np.ndarray) else type(sample).__name__
-        raise HubError.explain(f"{hub} cannot embed this image", got=got, expected="uint8 (height, width, 3), RGB")
+        expected = "uint8 (height, width, 3), RGB"
+        raise HubError.explain(f"{hub} cannot embed this image", got=_kind(sample), expected=expected)
     return Image.fromarray(sample)
+
+
+def to_waveform(hub: str, sample: Sample) -> Float32[np.ndarray, " time"]:
+    """A sound sample as one channel of amplitudes.
+
+    Raises:
+        HubError: not float32 (time, 1).
+    """
+    if not isinstance(sample, np.ndarray) or sample.dtype != np.float32 or sample.ndim != 2 or sample.shape[1] != 1:
+        raise HubError.explain(f"{hub} cannot embed this sound", got=_kind(sample), expected="float32 (time, 1), mono")
+    return sample[:, 0]
+
+
+def to_frames(hub: str, sample: Sample) -> UInt8[np.ndarray, "time height width 3"]:
+    """A video sample as RGB frames.
+
+    Raises:
+        HubError: not uint8 (time, height, width, 3).
+    """
+    if not isinstance(sample, np.ndarray) or sample.dtype != np.uint8 or sample.ndim != 4 or sample.shape[3] != 3:
+        expected = "uint8 (time, height, width, 3), RGB"
+        raise HubError.explain(f"{hub} cannot embed this video", got=_kind(sample), expected=expected)
+    return sample
+
+
+def _kind(sample: Sample) -> str:
+    return f"{sample.dtype} {sample.shape}" if isinstance(sample, np.ndarray) else type(sample).__name__
 
 
 def check_texts(hub: str, samples: list[Sample]) -> list[str]:
@@ -107,21 +136,35 @@ def quiet_loading() -> Iterator[None]:
             library.enable_progress_bar()
 
 
-@contextmanager
-def loading(name: str, *, extra: str, expected: str) -> Iterator[None]:
-    """Import a library and load a model in here; whatever goes wrong becomes a `HubError`.
+def load_checked(
+    name: str,
+    model: str,
+    folder: Path | None,
+    revision: str | None,
+    load: Callable[[str, dict[str, Any]], tuple[Loaded, Any]],
+    *,
+    extra: str,
+    expected: str,
+) -> Loaded:
+    """Load a model by a library of the Hugging Face family; whatever goes wrong becomes a `HubError`.
 
     Args:
         name: of the hub.
+        model: hub id.
+        folder: to load instead, without network.
+        revision: of a hub id.
+        load: (id or path, options of every `from_pretrained`) -> (what was loaded, report on its weights);
+            imports its library itself.
         extra: of binder, that installs the library.
         expected: what can be loaded.
 
     Raises:
-        HubError: the library is not installed, or cannot load the model.
+        HubError: the library is not installed, it cannot load the model, or weights are missing.
     """
+    options = {"revision": revision, "local_files_only": folder is not None}
     try:
         with quiet_loading():
-            yield
+            loaded, report = load(str(folder or model), options)
     except ModuleNotFoundError as error:
         raise HubError.explain(
             f"cannot load {name}", got=str(error), fix=f'pip install "hub-binder[{extra}]"'
@@ -133,6 +176,8 @@ def loading(name: str, *, extra: str, expected: str) -> Iterator[None]:
             expected=expected,
             fix="check the name, your login and the network; without network, give a directory",
         ) from error
+    check_complete(name, report)
+    return loaded
 
 
 def local_folder(model: str) -> Path | None:

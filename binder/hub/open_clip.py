@@ -25,6 +25,7 @@ from binder.hub.describe import (
     local_folder,
     to_pil,
 )
+from binder.hub.logits import read_logits
 from binder.hub.protocol import FrozenHub
 from binder.types import Sample
 
@@ -36,6 +37,9 @@ _SAFE_NAMES = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetenso
 
 class OpenClipHub(FrozenHub):
     """An open_clip model, frozen; embeds `image` and `text`.
+
+    CLIP, OpenCLIP, EVA-CLIP, MetaCLIP, SigLIP, SigLIP 2, MobileCLIP, PE-core, CoCa and every other architecture
+    that the installed open_clip lists.
 
     Attributes:
         truncation: counts the texts that were longer than the context.
@@ -73,6 +77,7 @@ class OpenClipHub(FrozenHub):
                 ),
             },
             licence=card_licence(Path(reference.removeprefix(_LOCAL))) if reference.startswith(_LOCAL) else None,
+            logits=read_logits(network),
         )
 
     def prepare(self, modality: str, sample: Sample) -> Any:
@@ -95,7 +100,7 @@ class OpenClipHub(FrozenHub):
         architecture = {
             "library": "open_clip",
             "embed_dim": config["embed_dim"],
-            "vision_cfg": config["vision_cfg"],
+            "vision_cfg": {**config["vision_cfg"], "output_tokens": False},  # CoCa's would come with every patch
             "quick_gelu": config.get("quick_gelu", False),
         }
         return architecture, self._model.visual  # pyright: ignore[reportReturnType]

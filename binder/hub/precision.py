@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from binder.config.data import Precision
 from binder.errors import HubError
-from binder.registry import create_modality
+from binder.modality import ModalitySpec
 from binder.types import Sample
 
 logger = logging.getLogger("binder.hub")
@@ -32,13 +32,8 @@ def has_bfloat16(device: torch.device) -> bool:
     return device.type == "cpu" and torch.cpu._is_amx_tile_supported()  # no public name in all versions we support
 
 
-def probe_samples(modality: str) -> list[Sample]:
-    """The fixed samples that both precisions are compared on.
-
-    Raises:
-        RegistryError: the modality is not registered.
-    """
-    spec = create_modality(modality)
+def probe_samples(spec: ModalitySpec) -> list[Sample]:
+    """The fixed samples that both precisions are compared on."""
     return [spec.load(spec.synthetic(seed)) for seed in range(_NUM_SAMPLES)]
 
 

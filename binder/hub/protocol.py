@@ -5,7 +5,7 @@ the model. The cache, the trainer and `Space` know nothing but the `Hub` protoco
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -16,7 +16,10 @@ from torch import Tensor, nn
 from binder.config.data import Precision
 from binder.errors import HubError
 from binder.hub.device import find_device
+from binder.hub.logits import NO_LOGITS, Logits
 from binder.hub.precision import cast_if_equal, place, probe_samples, worth_casting
+from binder.modality import ModalitySpec
+from binder.registry import create_modality
 from binder.storage import hash_bytes, hash_json
 from binder.types import ImageTower, Sample
 
@@ -46,6 +49,14 @@ class Hub(Protocol):
         """What the model computes in, `float32` or `bfloat16`; not part of the fingerprint."""
         ...
 
+    def spec(self, modality: str) -> ModalitySpec:
+        """How samples of a native modality are read for this hub.
+
+        Raises:
+            RegistryError: the modality is not registered.
+        """
+        ...
+
     def embed(self, modality: str, samples: Sequence[Sample]) -> Float[Tensor, "sample dim"]:
         """Unit vectors, float32, on the CPU, in the order of `samples`."""
         ...
@@ -72,7 +83,11 @@ class Hub(Protocol):
 
 
 class FrozenHub(ABC):
-    """Base of the adapters: owns freezing, the drift check, precision, normalisation and the fingerprint."""
+    """Base of the adapters: owns freezing, the drift check, precision, normalisation and the fingerprint.
+
+    Attributes:
+        logits: how the model was trained to read its own cosines; metadata, never folded into a vector.
+    """
 
     def __init__(
         self,
@@ -83,6 +98,8 @@ class FrozenHub(ABC):
         dim: int,
         preprocessing: dict[str, Any],
         licence: str | None = None,
+        reads: Mapping[str, dict[str, Any]] | None = None,
+        logits: Logits = NO_LOGITS,
     ) -> None:
         """Freeze `model` and remember the hash of its weights.
 
@@ -93,8 +110,12 @@ class FrozenHub(ABC):
             dim: width of the vectors.
             preprocessing: JSON description of all that happens to a sample before the model.
             licence: of the weights.
+            reads: modality -> options of that modality with which its samples fit this model, where its own
+                defaults do not, such as {"audio": {"rate_hz": 48000}}.
+            logits: the model's own temperature and bias.
         """
         self.name, self.native, self.dim, self.licence = name, native, dim, licence
+        self.logits, self._reads = logits, dict(reads or {})
         self._model = model.eval().requires_grad_(False).float()
         self._device = torch.device("cpu")
         self._asked: Precision = "float32"
@@ -105,6 +126,9 @@ class FrozenHub(ABC):
     @property
     def fingerprint(self) -> str:
         return self._fingerprint
+
+    def spec(self, modality: str) -> ModalitySpec:
+        return create_modality(modality, **self._reads.get(modality, {}))
 
     def ask_precision(self, precision: Precision) -> "FrozenHub":
         """Compute in `precision`; decided at first use, on the device it is on then, and final.
@@ -142,8 +166,10 @@ class FrozenHub(ABC):
         self._settled, self._weights = "bfloat16", _hash_weights(self._model)
 
     def _probe(self) -> Tensor:
-        parts = [self._run(name, [self.prepare(name, one) for one in probe_samples(name)]) for name in self.native]
-        return torch.cat(parts)
+        samples = {name: probe_samples(self.spec(name)) for name in self.native}
+        return torch.cat(
+            [self._run(name, [self.prepare(name, one) for one in given]) for name, given in samples.items()]
+        )
 
     def embed(self, modality: str, samples: Sequence[Sample]) -> Float[Tensor, "sample {self.dim}"]:
         self._require(modality)

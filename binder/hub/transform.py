@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from binder.errors import ArtifactError, HubError
 from binder.hub.protocol import Hub
+from binder.modality import ModalitySpec
 from binder.storage import hash_bytes, hash_json, new_artifact, read_manifest
 from binder.types import ImageTower, Sample
 
@@ -172,6 +173,10 @@ class TransformedHub:
     def precision(self) -> str:
         """What the hub computes in; the transform itself is float32."""
         return self.hub.precision
+
+    def spec(self, modality: str) -> ModalitySpec:
+        """As the hub does."""
+        return self.hub.spec(modality)
 
     def embed(self, modality: str, samples: Sequence[Sample]) -> Float[Tensor, "sample {self.dim}"]:
         """Unit vectors after the transform, float32, on the CPU."""

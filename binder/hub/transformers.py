@@ -1,10 +1,9 @@
-"""Hubs from transformers: dual encoders such as CLIP and SigLIP. Floor: hub; registered as `transformers`.
+"""Hubs from transformers: texts and something else in one space. Floor: hub; registered as `transformers`.
 
 `transformers:openai/clip-vit-base-patch32` (a hub id) or `transformers:/a/directory` written by
 `save_pretrained`, which needs no network. Weights must be safetensors.
 """
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,28 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from binder.errors import HubError
-from binder.hub.describe import (
-    TruncationCounter,
-    card_licence,
-    check_complete,
-    check_folder,
-    check_texts,
-    describe_tokenizer,
-    hub_name,
-    loading,
-    local_folder,
-    to_pil,
-)
+from binder.hub.describe import card_licence, check_folder, hub_name, load_checked, local_folder
+from binder.hub.heads import Head, find_heads
+from binder.hub.inputs import Inputs, TextInputs, audio_inputs, equal_shapes, image_inputs, video_inputs
+from binder.hub.logits import read_logits
 from binder.hub.protocol import FrozenHub
 from binder.types import Sample
 
-# Texts are padded to the full context where it is short: SigLIP was trained so and pools the last
-# position, and for the others a vector then does not depend on the longest text of its batch.
-_PAD_ALL_UP_TO = 128
+# SigLIP's own tokenizer lower-cases; SigLIP 2 was trained on lower case (Tschannen et al., 2025, arXiv:2502.14786),
+# but the Gemma tokenizer that its checkpoints name keeps capitals, which costs points of accuracy.
+_LOWER_CASE = ("siglip", "siglip2")
+# Models whose image tower `hub-copy` can rebuild.
+_COPYABLE = ("clip", "siglip", "chinese_clip")
 
 
 class TransformersHub(FrozenHub):
-    """A transformers model with `get_image_features` and `get_text_features`, frozen.
+    """A model of transformers that embeds texts and images, sounds or videos in one space, frozen.
+
+    CLIP, SigLIP, SigLIP 2 (fixed and NaFlex), ALIGN, AltCLIP, Chinese-CLIP, MetaCLIP 2, FLAVA, GroupViT, CLAP,
+    BLIP-2's contrastive head, PE-AV, and others that have `get_text_features` and its like.
 
     Attributes:
         truncation: counts the texts that were longer than the context.
@@ -54,45 +50,43 @@ class TransformersHub(FrozenHub):
         name = hub_name("transformers", model, folder)
         if folder is not None:
             check_folder(name, folder, needs="config.json")
-        network, processor = _load(name, str(folder or model), revision, local=folder is not None)
-        self._images, self._tokenizer = processor.image_processor, processor.tokenizer
-        self._context_length = _context_length(network, self._tokenizer)
-        self.truncation = TruncationCounter(name, self._context_length)
+        expected = "a model id or a directory with config, processor and weights as safetensors"
+        network, processor = load_checked(name, model, folder, revision, _load, extra="transformers", expected=expected)
+        self._heads = _check_heads(name, network)
+        texts = _text_inputs(name, network, processor.tokenizer)
+        self.truncation = texts.truncation
+        self._inputs = {modality: _inputs_of(name, modality, processor, texts) for modality in self._heads}
+        with torch.no_grad():
+            width = self._heads["text"](network, texts.batch(["a"])).shape[-1]
         super().__init__(
             name,
             network,
-            native=("image", "text"),
-            dim=_pooled(network.get_text_features(**self._tokenize(["a"]))).shape[-1],
-            preprocessing={
-                "image": _image_settings(self._images),
-                "text": describe_tokenizer(
-                    type(self._tokenizer).__name__,
-                    self._tokenizer.get_vocab(),
-                    lambda texts: self._tokenize(texts)["input_ids"],
-                    self._context_length,
-                ),
-            },
+            native=tuple(self._heads),
+            dim=width,
+            preprocessing={modality: inputs.describe() for modality, inputs in self._inputs.items()},
             licence=card_licence(folder) if folder else None,
+            reads={modality: inputs.reads for modality, inputs in self._inputs.items()},
+            logits=read_logits(network),
         )
 
     def prepare(self, modality: str, sample: Sample) -> Any:
-        if modality == "image":
-            return dict(self._images([to_pil(self.name, sample)], return_tensors="pt"))
-        return sample
+        return self._inputs[modality].prepare(sample)
 
     def _forward(self, modality: str, samples: Sequence[Any]) -> Tensor:
-        if modality == "image":
-            inputs = {name: self._place(torch.cat([one[name] for one in samples])) for name in samples[0]}
-            return _pooled(self._model.get_image_features(**inputs))  # pyright: ignore[reportCallIssue]
-        texts = check_texts(self.name, list(samples))
-        self.truncation.note([len(tokens) for tokens in self._tokenizer(texts, verbose=False)["input_ids"]])
-        inputs = {name: self._place(tensor) for name, tensor in self._tokenize(texts).items()}
-        return _pooled(self._model.get_text_features(**inputs))  # pyright: ignore[reportCallIssue]
+        groups = equal_shapes(samples)
+        parts = [self._vectors(modality, [samples[place] for place in group]) for group in groups]
+        order = torch.tensor([place for group in groups for place in group])
+        return torch.cat(parts)[order.argsort().to(parts[0].device)]
+
+    def _vectors(self, modality: str, samples: list[Any]) -> Tensor:
+        inputs = {name: self._place(tensor) for name, tensor in self._inputs[modality].batch(samples).items()}
+        return self._heads[modality](self._model, inputs)
 
     def _image_network(self) -> tuple[dict[str, Any], nn.Module] | None:
-        vision_model = getattr(self._model, "vision_model", None)
-        if vision_model is None:
+        config: Any = self._model.config
+        if config.model_type not in _COPYABLE:
             return None
+        vision_model: Any = self._model.vision_model
         parts = nn.ModuleDict({"vision_model": vision_model})
         projection = getattr(self._model, "visual_projection", None)  # CLIP has one, SigLIP has none
         if projection is not None:
@@ -103,51 +97,51 @@ class TransformersHub(FrozenHub):
             "projection": None if projection is None else list(projection.weight.shape),
         }, parts
 
-    def _tokenize(self, texts: list[str]) -> Any:
-        padding = "max_length" if self._context_length <= _PAD_ALL_UP_TO else "longest"
-        return self._tokenizer(
-            texts, padding=padding, truncation=True, max_length=self._context_length, return_tensors="pt"
-        )
+
+def _load(model: str, options: dict[str, Any]) -> tuple[tuple[Any, Any], Any]:
+    from transformers import AutoConfig, AutoModel, AutoProcessor, Blip2ForImageTextRetrieval
+
+    config = AutoConfig.from_pretrained(model, **options)
+    # the automatic class of BLIP-2 is the one that talks, which has no contrastive head
+    kind: Any = Blip2ForImageTextRetrieval if config.model_type == "blip-2" else AutoModel
+    network, report = kind.from_pretrained(model, use_safetensors=True, output_loading_info=True, **options)
+    return (network, AutoProcessor.from_pretrained(model, **options)), report
 
 
-def _load(name: str, model: str, revision: str | None, *, local: bool) -> tuple[Any, Any]:
-    expected = "a model id or a directory with config, processor and weights as safetensors"
-    options = {"revision": revision, "local_files_only": local}
-    with loading(name, extra="transformers", expected=expected):
-        from transformers import AutoModel, AutoProcessor
-
-        network, report = AutoModel.from_pretrained(model, use_safetensors=True, output_loading_info=True, **options)
-        processor = AutoProcessor.from_pretrained(model, **options)
-    check_complete(name, report)
-    if not all(hasattr(network, method) for method in ("get_image_features", "get_text_features")):
+def _check_heads(name: str, network: Any) -> dict[str, Head]:
+    heads = find_heads(network)
+    if "text" not in heads or len(heads) < 2:
         raise HubError.explain(
             f"cannot load {name}",
-            got=type(network).__name__,
-            expected="a dual encoder with get_image_features and get_text_features, such as CLIP or SigLIP",
+            got=f"{type(network).__name__}, which embeds {', '.join(heads) or 'nothing by itself'}",
+            expected="a dual encoder with get_image_features (or audio, video) and get_text_features, such as CLIP",
         )
-    return network, processor
+    return heads
 
 
-def _image_settings(processor: Any) -> dict[str, Any]:
-    """What the image processor does, without the class names and empty fields that vary between versions."""
-    settings = json.loads(processor.to_json_string())
-    keys = ("do_", "size", "crop_size", "image_mean", "image_std", "resample", "rescale_factor", "pad_size")
-    return {key: value for key, value in _without_none(settings).items() if key.startswith(keys)}
+def _text_inputs(name: str, network: Any, tokenizer: Any) -> TextInputs:
+    lowercase = network.config.model_type in _LOWER_CASE
+    return TextInputs(name, tokenizer, _context_length(network, tokenizer), lowercase=lowercase)
 
 
-def _without_none(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _without_none(part) for key, part in value.items() if part is not None}
-    return value
+def _inputs_of(name: str, modality: str, processor: Any, texts: TextInputs) -> Inputs:
+    match modality:
+        case "text":
+            return texts
+        case "image":
+            return image_inputs(name, processor.image_processor)
+        case "audio":
+            return audio_inputs(name, processor.feature_extractor)
+        case _:
+            return video_inputs(name, processor.video_processor)
 
 
 def _context_length(network: Any, tokenizer: Any) -> int:
     """The shorter of what the tokenizer and the position embeddings allow."""
-    text = getattr(network.config, "text_config", network.config)
+    text = getattr(network.config, "qformer_config", getattr(network.config, "text_config", network.config))
     positions = getattr(text, "max_position_embeddings", None)
-    return min(tokenizer.model_max_length, positions or tokenizer.model_max_length)
-
-
-def _pooled(features: Any) -> Tensor:
-    """Version 5 returns an output object with the projected vectors as `pooler_output`; older ones the tensor."""
-    return features if isinstance(features, Tensor) else features.pooler_output
+    if positions is None:
+        return tokenizer.model_max_length
+    # RoBERTa and its kin (AltCLIP, CLAP) count positions from the padding token's on
+    shifted = any(hasattr(module, "create_position_ids_from_input_ids") for module in network.modules())
+    return min(tokenizer.model_max_length, positions - (tokenizer.pad_token_id + 1 if shifted else 0))

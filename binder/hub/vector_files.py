@@ -1,0 +1,157 @@
+"""Files of vectors: Parquet, or NPY with a JSON beside it; read, checked and written. Floor: hub; for `precomputed`.
+
+Parquet has one row per vector and the columns `modality`, `key`, `vector`, `model`, and if known `licence`.
+NAME.npy holds (vector, dim) and NAME.json beside it the same columns: `modality` and `key` as lists, in order;
+`model` and `licence` as one string each; `modality` may be one string, too.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from jaxtyping import Float
+
+from binder.data.cells import content_hash
+from binder.errors import ArtifactError, HubError
+from binder.storage import hash_file, hash_json, read_json
+from binder.types import Source
+
+_BLOCK = 65_536  # vectors checked at a time: a mapped file needs not fit into memory
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class VectorFile:
+    """What a file of vectors holds.
+
+    Attributes:
+        vectors: (row, dim), finite, none zero, of any length.
+        modalities: of each row.
+        keys: of each row.
+        model: whose vectors they are.
+        licence: of the vectors, as far as the file says.
+        fingerprint: changes with every byte and the model's name.
+    """
+
+    vectors: Float[np.ndarray, "row dim"]
+    modalities: list[str]
+    keys: list[str]
+    model: str
+    licence: str | None
+    fingerprint: str
+
+
+def read_vectors(name: str, path: Path) -> VectorFile:
+    """Open a file of vectors.
+
+    Args:
+        name: of the hub, for messages.
+        path: .parquet or .npy.
+
+    Raises:
+        HubError: no such file, another format, columns that are missing or of the wrong kind, or a bad vector.
+    """
+    readers = {".parquet": _read_parquet, ".npy": _read_npy}
+    if path.suffix not in readers or not path.is_file():
+        got = f"no file {path}" if path.suffix in readers else path.name
+        raise HubError.explain(f"cannot open {name}", got=got, expected="an existing .parquet or .npy file")
+    try:
+        vectors, columns, files = readers[path.suffix](path)
+        facts = {column: _one_value(columns, column) for column in ("model", "licence")}
+        modalities = columns["modality"]
+        modalities = [modalities] * len(vectors) if isinstance(modalities, str) else list(modalities)
+        keys = list(columns["key"])
+    except (KeyError, ValueError, OSError, EOFError, pa.ArrowException, ArtifactError) as error:
+        raise HubError.explain(
+            f"cannot open {name}",
+            got=f"{type(error).__name__}: {error}",
+            expected="columns modality, key, vector and model; see docs/hubs.md",
+        ) from error
+    _check_vectors(name, vectors, keys)
+    _check_names(name, {"modality": modalities, "key": keys, "model": [facts["model"]]}, len(vectors))
+    fingerprint = hash_json({"files": [hash_file(file) for file in files], "model": facts["model"]})
+    return VectorFile(vectors=vectors, modalities=modalities, keys=keys, fingerprint=fingerprint, **facts)
+
+
+def write_vectors(
+    path: Path | str,
+    vectors: Mapping[str, tuple[Sequence[Source], Float[np.ndarray, "sample dim"]]],
+    *,
+    model: str,
+    licence: str | None = None,
+) -> None:
+    """Write vectors of samples as Parquet, keyed by the content of each sample.
+
+    Args:
+        path: of the file, .parquet.
+        vectors: modality -> (samples: `Path`s of files, texts, bytes or arrays as a table holds them; their vectors).
+        model: whose vectors they are.
+        licence: of the vectors.
+
+    Raises:
+        HubError: numbers of samples and vectors differ, or a sample has no content, such as a file that is missing.
+    """
+    tables = []
+    for modality, (sources, rows) in vectors.items():
+        keys = [content_hash(source) for source in sources]
+        if None in keys or len(keys) != len(rows):
+            got = f"{len(rows)} vectors for {len(keys)} samples, {keys.count(None)} of them without content"
+            raise HubError.explain(f"cannot write {modality} vectors", got=got, expected="one vector per sample")
+        held = pa.FixedSizeListArray.from_arrays(np.asarray(rows, np.float32).reshape(-1), rows.shape[1])
+        facts = {column: [value] * len(keys) for column, value in (("model", model), ("licence", licence))}
+        tables.append(pa.table({"modality": [modality] * len(keys), "key": keys, "vector": held, **facts}))
+    pq.write_table(pa.concat_tables(tables, promote_options="permissive"), path)
+
+
+def _read_parquet(path: Path) -> tuple[np.ndarray, dict[str, Any], list[Path]]:
+    table = pq.read_table(path)
+    held = table["vector"].combine_chunks()
+    lengths = set(pc.list_value_length(held).unique().to_pylist())  # pyright: ignore[reportAttributeAccessIssue]
+    if len(lengths) != 1 or None in lengths:
+        raise ValueError(f"vectors of lengths {sorted(map(str, lengths))[:5]}")
+    vectors = held.flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)
+    columns = {name: table[name].to_pylist() for name in table.column_names if name != "vector"}
+    return vectors, columns, [path]
+
+
+def _read_npy(path: Path) -> tuple[np.ndarray, dict[str, Any], list[Path]]:
+    beside = path.with_suffix(".json")
+    vectors = np.load(path, mmap_mode="r", allow_pickle=False)
+    return vectors, read_json(beside), [path, beside]
+
+
+def _one_value(columns: Mapping[str, Any], name: str) -> Any:
+    """A fact about the whole file: one string, or the same one in every row. The licence may be missing."""
+    if name == "licence" and name not in columns:
+        return None
+    held = columns[name]
+    values = {held} if isinstance(held, str | None) else set(held)
+    if len(values) != 1:
+        raise ValueError(f"several values of {name}: {sorted(map(str, values))[:5]}")
+    return values.pop()
+
+
+def _check_vectors(name: str, vectors: np.ndarray, keys: Sequence[Any]) -> None:
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:
+        got = f"{vectors.dtype} {vectors.shape}"
+        raise HubError.explain(f"{name} holds no vectors", got=got, expected="real numbers (vector, dim), at least one")
+    for start in range(0, len(vectors), _BLOCK):
+        lengths = np.linalg.norm(np.asarray(vectors[start : start + _BLOCK], np.float64), axis=1)
+        bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
+        if len(bad):
+            row = start + int(bad[0])
+            got = f"row {row}" + (f", key {str(keys[row])[:80]!r}" if row < len(keys) else "")
+            fix = "embed these samples again, or leave them out"
+            raise HubError.explain(f"{name} holds a vector that is zero, NaN or infinite", got=got, fix=fix)
+
+
+def _check_names(name: str, columns: Mapping[str, Sequence[Any]], count: int) -> None:
+    for column, values in columns.items():
+        wrong = [value for value in values if not isinstance(value, str) or not value]
+        if wrong or (column != "model" and len(values) != count):
+            got = f"{len(values)} values, {len(wrong)} of them no text, for {count} vectors"
+            raise HubError.explain(f"{name}: column {column}", got=got, expected="a text for every vector")
