@@ -181,6 +181,8 @@ def _print_legend(report: "Report", console: Console) -> None:
         "MdR      median rank of the first answer; ties count half; equal contents are one item",
         f"[ ]      percentile interval of {drawn}",
     )
+    if prompts := report.facts.get("prompts"):  # reports from before have no such fact
+        lines += (f"text     each label is the mean of its {len(prompts['templates'])} prompts, {prompts['hash'][:8]}",)
     console.print(Text("\n".join(lines), style="dim"))
 
 

@@ -7,6 +7,7 @@ from binder.config import DataConfig, EvaluateConfig, RunConfig
 from binder.data import PairTable, audit_leaks, split_by_group, split_by_values
 from binder.errors import ConfigError, TableError
 from binder.modality import ModalitySpec
+from binder.prompts import Prompts
 from binder.registry import create_modality
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,10 @@ def check_evaluation(config: EvaluateConfig, splits: Mapping[str, PairTable]) ->
 
     Raises:
         TableError: relevance asks for columns that the table does not have.
+        ConfigError: no such prompt templates.
     """
+    if config.templates is not None:
+        Prompts.open(config.templates)
     table = next(iter(splits.values()))
     unknown = sorted(config.columns - {"id", "group", "label", *table.attribute_names})
     if unknown:

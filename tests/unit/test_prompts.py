@@ -1,19 +1,25 @@
 """Prompt ensembles: the vectors of open_clip's zero-shot classifier, in spaces and in evaluations, with their hash."""
 
+import io
 import json
 
 import numpy as np
 import open_clip
 import pytest
+import torch
 from datasets import Dataset
 from image_hubs import open_clip_hub
+from rich.console import Console
 from toys import Toy, ToyHub, toy_table
 
 import binder
 from binder.config.run import EvaluateConfig
 from binder.data import PairTable
 from binder.errors import BinderError, ConfigError, SampleError
+from binder.hub import FrozenHub
 from binder.prompts import Prompts
+from binder.registry import register_modality
+from binder.run.tables import check_evaluation
 from binder.space import Space
 from binder.storage import hash_json
 from binder.towers import Ledger, TowerCheckpoint, build_tower
@@ -73,7 +79,7 @@ def _space(hub, spec=None):
     spec = spec or Toy()
     ledger = Ledger(
         modality=spec.name,
-        edges=((spec.name, "text"),),
+        edges=((spec.name, hub.native[0]),),
         hub=hub.name,
         hub_fingerprint=hub.fingerprint,
         table_fingerprints=(),
@@ -101,6 +107,46 @@ def test_an_evaluation_ranks_by_the_ensemble_and_reports_its_hash():
     plain = binder.evaluate(space, table, relevance="label", bootstrap=100)
     assert plain.facts["prompts"] is None
     assert report.cell("toy", "text") != plain.cell("toy", "text")
+
+
+class Signals(FrozenHub):
+    """Embeds the toy modality, so that texts need a tower."""
+
+    def __init__(self):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = torch.nn.Linear(16, 12)
+        super().__init__("signals", model, native=("toy",), dim=12, preprocessing={})
+
+    def _forward(self, modality, samples):
+        return self._model(torch.from_numpy(np.stack(samples)).flatten(1))
+
+
+def test_a_text_tower_keeps_its_templates_for_evaluation():
+    """Also for its untrained twin, which is asked the same way; the call's templates go before."""
+    register_modality(Toy)
+    text = Text(templates=TEMPLATES)
+    space, table = _space(Signals(), text), toy_table(12)
+    report = binder.evaluate(space, table, relevance="label", bootstrap=100)
+    assert report.facts["prompts"]["hash"] == Prompts.open(TEMPLATES).hash
+    others = binder.evaluate(space, table, relevance="label", templates=["{}"], bootstrap=100)
+    assert others.facts["prompts"]["templates"] == ["{}"]
+    plain = binder.evaluate(_space(Signals(), Text()), table, relevance="label", bootstrap=100)
+    # a set of the bare label alone is no ensemble: the very scores of the plain tower, its controls among them
+    assert others.cell("toy", "text").metrics == plain.cell("toy", "text").metrics
+    assert others.cell("toy", "text").controls == plain.cell("toy", "text").controls
+    assert report.cell("toy", "text") != plain.cell("toy", "text")
+
+
+def test_the_printed_report_says_how_texts_were_asked():
+    console = Console(record=True, width=200, file=io.StringIO())
+    binder.evaluate(_space(ToyHub()), toy_table(12), templates=TEMPLATES, bootstrap=100).render(console)
+    assert f"mean of its 3 prompts, {hash_json(TEMPLATES)[:8]}" in console.export_text()
+
+
+def test_templates_that_are_not_there_are_told_before_training():
+    with pytest.raises(ConfigError, match="no such set"):
+        check_evaluation(EvaluateConfig(templates="fotos"), {"test": toy_table(4)})
 
 
 def test_texts_that_cannot_be_read_are_skipped_or_named():

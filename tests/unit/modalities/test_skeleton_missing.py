@@ -94,3 +94,16 @@ def test_show_leaves_out_what_was_not_seen(joints):
     sample = MASKING.load(without(joints, slice(0, 40), slice(4, 20), np.nan))
     picture, whole = MASKING.show(sample), MASKING.show(joints)
     assert 0 < (picture != 255).any(-1).sum() < (whole != 255).any(-1).sum()
+
+
+@pytest.mark.shared_data
+def test_real_skeletons_open(shared_data):
+    from scipy.io import loadmat
+
+    files = sorted((shared_data / "utd_mhad" / "Skeleton").glob("a1_s1_t*.mat"))
+    assert len(files) == 4
+    for path in files:
+        stored = loadmat(path)["d_skel"].transpose(2, 0, 1)  # joint, axis, frame
+        sample = MASKING.load(stored)
+        np.testing.assert_allclose(sample, stored, rtol=1e-6)
+        assert MASKING.transform(sample)[120:].all()  # the Kinect saw all twenty joints
