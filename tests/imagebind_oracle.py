@@ -84,6 +84,17 @@ def _block(prefix: str, width: int, draw, *, extra: bool) -> dict[str, Tensor]:
     return state
 
 
+def released_input(name: str, batch: Tensor) -> Tensor:
+    """What the release feeds its model, from what binder's modality gives: disparity in SUN's units, levels in 0..1."""
+    match name:
+        case "depth":
+            return (batch[:, :1, 0] - 0.0418) / 0.0295
+        case "thermal":
+            return (batch + 1) / 2
+        case _:
+            return batch
+
+
 def embed(state: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
     """Unit vectors; `x` are pixels, token ids, mel pictures (sample, clip, 1, band, frame) or (sample, 6, time)."""
     if name == "audio":

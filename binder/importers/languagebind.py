@@ -67,7 +67,7 @@ def import_languagebind(path: Path, output: Path, options: dict[str, dict[str, A
     config = _hub_config(read_json(branches[HUB_BRANCH] / "config.json"))
     text = {name: weight for name, weight in hub.items() if name.startswith("text_")}
     encoders = [
-        _encoder(name, folder, text, options.get(name, {}))
+        read_branch(name, folder, text, options.get(name, {}))
         for name, folder in sorted(branches.items())
         if name != HUB_BRANCH
     ]
@@ -151,7 +151,18 @@ def _merged(folder: Path) -> dict[str, Tensor]:
     return weights
 
 
-def _encoder(name: str, folder: Path, text: dict[str, Tensor], options: dict[str, Any]) -> ImportedEncoder:
+def read_branch(name: str, folder: Path, text: dict[str, Tensor], options: dict[str, Any]) -> ImportedEncoder:
+    """One branch, by the names of `LanguageBindEncoder`.
+
+    Args:
+        name: of the branch.
+        folder: as it is published.
+        text: weights of the hub's text tower.
+        options: of the modality, that differ from `_TOWERS`.
+
+    Raises:
+        ArtifactError: not that layout, or another text tower.
+    """
     given, modality = _TOWERS[name]
     vision = read_json(folder / "config.json")["vision_config"]
     weights = _merged(folder)

@@ -3,7 +3,7 @@
 import open_clip
 import pytest
 import torch
-from imagebind_oracle import DIM, SCALES, embed, random_state
+from imagebind_oracle import DIM, SCALES, embed, random_state, released_input
 from safetensors.torch import save_file
 
 from binder.errors import ArtifactError, RegistryError
@@ -30,17 +30,6 @@ def imported(state, tmp_path_factory):
     return result
 
 
-def _oracle_input(name: str, batch: torch.Tensor) -> torch.Tensor:
-    """What the release feeds its model, from what binder's modality gives."""
-    match name:
-        case "depth":
-            return (batch[:, :1, 0] - 0.0418) / 0.0295
-        case "thermal":
-            return (batch + 1) / 2
-        case _:
-            return batch
-
-
 @pytest.mark.parametrize("name", TOWERS)
 def test_towers_agree_with_the_published_formulas(name, state, imported):
     tower = Space.load(imported.folder).towers[name].tower
@@ -48,7 +37,7 @@ def test_towers_agree_with_the_published_formulas(name, state, imported):
     batch = spec.collate([spec.transform(spec.load(spec.synthetic(seed))) for seed in range(2)])
     with torch.no_grad():
         vectors = tower(batch)
-        expected = torch.nn.functional.normalize(embed(state, name, _oracle_input(name, batch)), dim=-1)
+        expected = torch.nn.functional.normalize(embed(state, name, released_input(name, batch)), dim=-1)
     assert (expected[0] - expected[1]).norm() > 0.05
     torch.testing.assert_close(vectors, expected, **TOLERANCE)
 
