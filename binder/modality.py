@@ -9,6 +9,7 @@ import inspect
 import sys
 from abc import ABC, abstractmethod
 from dataclasses import asdict, is_dataclass
+from io import BufferedReader, BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -83,6 +84,23 @@ class ModalitySpec(ABC):
         del source
         return None
 
+    def notes(self, sample: Any) -> list[str]:
+        """What a person should know about a sample that is valid all the same: silence, say; no sentence for none.
+
+        Each starts with the kind of remark, up to a colon if more follows.
+        """
+        del sample
+        return []
+
+    @property
+    def in_parts(self) -> bool:
+        """Whether `transform` gives several parts of a sample along a first axis: clips of a recording, say.
+
+        Encoders that know of no parts (`raw`, `hub-copy`, those of libraries) then get one at a time, and a sample's
+        features are the mean of its parts'; the modality's own and `module:Class` get batches as they are.
+        """
+        return False
+
     def collate(self, tensors: "list[torch.Tensor]") -> Batch:
         """Put transformed tensors into what the encoder takes; the default stacks them."""
         import torch
@@ -148,6 +166,18 @@ def read_bytes(source: Any) -> bytes:
     if not source:
         raise SampleError.explain("empty file", got="0 bytes", fix="copy the file again or remove the row")
     return source
+
+
+def open_bytes(source: Any) -> BufferedReader | BytesIO:
+    """Like `read_bytes`, but a file is opened, not read: for decoders that need only parts of large files.
+
+    Raises:
+        SampleError: as `read_bytes`.
+    """
+    path = source.get("path") if isinstance(source, dict) and not source.get("bytes") else source
+    if isinstance(path, str | Path) and Path(path).is_file() and Path(path).stat().st_size:
+        return Path(path).open("rb")
+    return BytesIO(read_bytes(source))  # which words what is missing
 
 
 def _check_file(path: Path) -> None:

@@ -14,6 +14,8 @@ from binder.config import closed_form_of
 from binder.errors import RegistryError
 from binder.modality import ModalitySpec
 from binder.registry import load_object
+from binder.towers.library import LibraryEncoder
+from binder.towers.parts import one_by_one
 from binder.towers.timm_encoder import build_timm, rebuild_timm
 from binder.towers.transformers_encoder import build_transformers, rebuild_transformers
 
@@ -75,7 +77,8 @@ def build_encoder(
         return _rebuild(spec, name, architecture)
     network = _network(spec, name)
     try:
-        return network(**options)
+        encoder = network(**options)
+        return one_by_one(encoder, spec) if isinstance(encoder, LibraryEncoder | RawFeatures) else encoder
     except (TypeError, ValueError) as error:
         raise RegistryError.explain(
             f"encoder {name!r} of {spec.name} refuses its options",
@@ -106,7 +109,7 @@ def _network(spec: ModalitySpec, name: str) -> Callable[..., nn.Module]:
 
 def _rebuild(spec: ModalitySpec, name: str, architecture: Mapping[str, Any]) -> nn.Module:
     _, rebuild, axes = _LIBRARIES[architecture["library"]]
-    return rebuild(architecture, sample_shape(spec, name, axes=axes))
+    return one_by_one(rebuild(architecture, sample_shape(spec, name, axes=axes)), spec)
 
 
 _LIBRARIES = {
@@ -140,8 +143,13 @@ def sample_shape(spec: ModalitySpec, name: str, *, axes: tuple[int, ...]) -> tup
 
 
 def _measure(spec: ModalitySpec) -> tuple[tuple[int, ...], bool]:
-    """Shape of a transformed sample, and whether all samples have it: those of any length are padded in a dict."""
+    """Shape of a transformed sample, and whether all samples have it: those of any length are padded in a dict.
+
+    Where samples come in parts, that of a part.
+    """
     sample = spec.transform(spec.load(spec.synthetic(0)))
+    if spec.in_parts:
+        return tuple(sample.shape[1:]), True
     return tuple(sample.shape), not isinstance(spec.collate([sample]), dict)
 
 

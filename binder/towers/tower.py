@@ -12,6 +12,7 @@ from binder.modality import ModalitySpec
 from binder.towers.encoders import HUB_COPY, build_encoder, encoder_options
 from binder.towers.hub_copy import ImageHub, copy_hub, rebuild_copy, start_as_hub
 from binder.towers.library import LibraryEncoder, keep_statistics
+from binder.towers.parts import one_by_one, width_of
 from binder.types import Batch
 
 HeadName = Literal["linear", "mlp"]
@@ -36,7 +37,7 @@ class Tower(nn.Module):
         super().__init__()
         self.spec = spec
         self.encoder = encoder
-        self.head = _build_head(head, _width_of(encoder), dim)
+        self.head = _build_head(head, width_of(encoder), dim)
         self.dim = dim
         self.learning: tuple[str, ...] | None = None
         self.origin: dict[str, Any] | None = None
@@ -92,9 +93,9 @@ def build_tower(
         if options:
             raise RegistryError.explain("encoder hub-copy takes no options", got=sorted(options))
         if architecture is not None:
-            return Tower(spec, rebuild_copy(architecture, spec), dim, head=head)
+            return Tower(spec, one_by_one(rebuild_copy(architecture, spec), spec), dim, head=head)
         network, source = copy_hub(hub, spec)
-        tower = Tower(spec, network, dim, head=head)
+        tower = Tower(spec, one_by_one(network, spec), dim, head=head)
         start_as_hub(tower.head, source)
         return _with_origin(tower)
 
@@ -108,14 +109,3 @@ def _build_head(name: HeadName, width: int, dim: int) -> nn.Module:
     if name == "linear":
         return nn.Linear(width, dim)
     return nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.Linear(width, dim))
-
-
-def _width_of(encoder: nn.Module) -> int:
-    width = getattr(encoder, "width", None)
-    if not isinstance(width, int):
-        raise RegistryError.explain(
-            "encoder without a width",
-            got=f"{type(encoder).__name__}.width = {width!r}",
-            expected="an int: the number of features it returns",
-        )
-    return width

@@ -7,15 +7,22 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from binder.towers.blocks import ImageConvNet
+from binder.towers.parts import MeanOfParts
 
 
-def build_encoder(*, masked: bool, **options: Any) -> nn.Module:
+def build_encoder(*, in_channels: int, masked: bool, in_parts: bool, **options: Any) -> nn.Module:
     """Strided convolutions over the mel picture; options of `ImageConvNet`.
 
-    (batch, 1, band, frame) -> (batch, 2 * channels[-1]); `masked` for batches of several lengths.
+    Args:
+        in_channels: pictures that are stacked as channels.
+        masked: for batches of several lengths.
+        in_parts: for batches of (sound, clip, channel, band, frame): the mean of the clips' features.
+        options: `channels`, `dropout`.
     """
-    image = ImageConvNet(1, **options)
-    return MaskedMelNet(image) if masked else image
+    image = ImageConvNet(in_channels, **options)
+    if masked:
+        return MaskedMelNet(image)
+    return MeanOfParts(image) if in_parts else image
 
 
 class MaskedMelNet(nn.Module):

@@ -1,24 +1,27 @@
-"""Decodes sound files and arrays into mono samples; called by `Audio.read`."""
+"""Turns sound files and arrays into mono samples, no longer than the tower needs; called by `Audio.read`."""
 
-from io import BytesIO
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import soundfile
-import torch
-import torchaudio
 from jaxtyping import Float32
 
 from binder.errors import SampleError
-from binder.modality import read_bytes
+from binder.modality import open_bytes
 from binder.types import Source
+from modalities.audio.decode import check_rate, decode, resampled_length, to_rate
+from modalities.audio.windows import Span
 
-STREAMED = (0, 0xFFFFFFFF)  # sizes that programs write when they don't know the length in advance
+FULL_SCALE = 0.99  # three equal neighbours above it are cut peaks; 8 bits reach 127 / 128
+OVER_SCALE = 1.001  # codecs and resampling overshoot where peaks were cut
+SILENT = 2.0**-15  # one step of 16 bits
 
 
-def read_audio(source: Source, *, rate_hz: int, resample: bool, mono: str) -> Float32[np.ndarray, "..."]:
-    """Give the sound in `source` as (time, 1) float32 at `rate_hz`.
+def read_audio(
+    source: Source, *, rate_hz: int, resample: bool, mono: str, needed: Callable[[int], list[Span]]
+) -> Float32[np.ndarray, "..."]:
+    """Give the parts of a sound that are needed as (time, 1) float32 at `rate_hz`, one after the other.
 
     Args:
         source: a file or bytes that libsndfile opens (WAV, FLAC, OGG, MP3, ...); a dictionary
@@ -27,21 +30,26 @@ def read_audio(source: Source, *, rate_hz: int, resample: bool, mono: str) -> Fl
         rate_hz: the rate that is wanted.
         resample: convert other rates instead of refusing them.
         mono: what to do with several channels; see `Audio`.
+        needed: amplitudes at `rate_hz` of the whole sound -> the parts wanted.
 
     Raises:
         SampleError: undecodable or truncated; another rate; integers; channels before time.
     """
+
+    def mix(array: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+        return _to_mono(array, mono)
+
     if isinstance(source, dict) and "array" in source:
-        array, rate = _as_time_channel(np.asarray(source["array"])), _declared_rate(source)
-    elif isinstance(source, np.ndarray):
-        array, rate = _as_time_channel(source), rate_hz
-    else:
-        array, rate = _decode(read_bytes(source))
-    return _to_rate(_to_mono(array, mono), rate, rate_hz, resample)
+        array, rate = mix(_as_time_channel(np.asarray(source["array"]))), _declared_rate(source)
+        check_rate(rate, rate_hz, resample)
+        return _cut(_resampled(array, rate, rate_hz), needed)
+    if isinstance(source, np.ndarray):
+        return _cut(mix(_as_time_channel(source)), needed)
+    return decode(source, rate_hz=rate_hz, resample=resample, mix=mix, needed=needed)
 
 
 def measure(source: Source, *, rate_hz: int) -> int:
-    """How many amplitudes `read_audio` would give, from the header alone.
+    """How many amplitudes the whole sound has at `rate_hz`, from the header alone.
 
     Raises:
         SampleError: no header that libsndfile knows.
@@ -49,55 +57,45 @@ def measure(source: Source, *, rate_hz: int) -> int:
     if isinstance(source, np.ndarray):
         return len(source)
     if isinstance(source, dict) and "array" in source:
-        return round(len(source["array"]) * rate_hz / _declared_rate(source))
+        return resampled_length(len(source["array"]), _declared_rate(source), rate_hz)
     try:
-        file = soundfile.info(source if isinstance(source, str | Path) else BytesIO(read_bytes(source)))
-    except (OSError, RuntimeError) as error:
+        with open_bytes(source) as stream:
+            file = soundfile.info(stream)
+    except (OSError, RuntimeError, SampleError) as error:
         raise SampleError.explain("no sound header", got=str(error), fix="play the file") from error
-    return round(file.frames * rate_hz / file.samplerate)
+    return resampled_length(file.frames, file.samplerate, rate_hz)
 
 
-def check_length(sample: np.ndarray, num_samples: int, rate_hz: int) -> None:
-    """Raise unless the sample has exactly `num_samples` amplitudes."""
-    if len(sample) != num_samples:
+def check_length(length: int, num_samples: int, rate_hz: int) -> None:
+    """Raise unless `length` is `num_samples` amplitudes."""
+    if length != num_samples:
         raise SampleError.explain(
             "wrong length",
-            got=f"{len(sample)} amplitudes ({len(sample) / rate_hz:.3f} s)",
+            got=f"{length} amplitudes ({length / rate_hz:.3f} s)",
             expected=f"{num_samples} ({num_samples / rate_hz:.3f} s)",
             fix="set the option length: crop_or_pad, or cut the recording",
         )
 
 
-def _decode(data: bytes) -> tuple[Float32[np.ndarray, "time channel"], int]:
-    _check_riff_size(data)
-    try:
-        with soundfile.SoundFile(BytesIO(data)) as file:
-            promised = file.frames
-            array = file.read(dtype="float32", always_2d=True)
-            rate = file.samplerate
-    except Exception as error:  # libsndfile and its wrapper raise several kinds on damaged bytes
-        raise SampleError.explain(
-            "cannot decode the sound",
-            got=f"{type(error).__name__}: {error}",
-            expected="a complete WAV, FLAC, OGG or MP3",
-            fix="play the file; copy it again or remove the row",
-        ) from error
-    if len(array) < promised:
-        raise _truncated(f"{len(array)} frames", f"{promised}")
-    return array, rate
+def remarks(sample: Float32[np.ndarray, "time 1"]) -> list[str]:
+    """What a listener would complain of, though the sound is valid: silence, clipping."""
+    loudness = np.abs(sample[:, 0])
+    if loudness.max() < SILENT:
+        return [f"silent: no amplitude above {loudness.max():.1g}"]
+    flat = (loudness[1:] >= FULL_SCALE) & (np.diff(sample[:, 0]) == 0)
+    clipped = (flat[1:] & flat[:-1]).sum() + (loudness > OVER_SCALE).sum()
+    return [f"clipped: {clipped / len(loudness):.2%} of the amplitudes"] if clipped else []
 
 
-def _check_riff_size(data: bytes) -> None:
-    """Find cut WAV files, which libsndfile would open as shorter sounds without a word."""
-    promised = int.from_bytes(data[4:8], "little")
-    if data.startswith(b"RIFF") and promised not in STREAMED and promised + 8 > len(data) + 1:  # + 1: a pad byte
-        raise _truncated(f"{len(data)} bytes", f"{promised + 8}")
+def _cut(array: Float32[np.ndarray, "..."], needed: Callable[[int], list[Span]]) -> Float32[np.ndarray, "..."]:
+    if array.ndim != 2 or array.size == 0:
+        return array  # the contract words that error
+    spans = needed(len(array))
+    return array if spans == [(0, len(array))] else np.concatenate([array[start:stop] for start, stop in spans])
 
 
-def _truncated(got: str, expected: str) -> SampleError:
-    return SampleError.explain(
-        "truncated sound file", got=got, expected=f"{expected}, as its header says", fix="copy the file again"
-    )
+def _resampled(array: Float32[np.ndarray, "..."], rate: int, wanted: int) -> Float32[np.ndarray, "..."]:
+    return to_rate(array, rate, wanted) if array.ndim == 2 else array
 
 
 def _as_time_channel(array: np.ndarray) -> Float32[np.ndarray, "..."]:
@@ -135,18 +133,3 @@ def _to_mono(array: Float32[np.ndarray, "..."], mono: str) -> Float32[np.ndarray
             "several channels", got=f"{array.shape[1]} channels", expected="1", fix="set the option mono: mix or first"
         )
     return array.mean(axis=1, keepdims=True) if mono == "mix" else array[:, :1]
-
-
-def _to_rate(array: Float32[np.ndarray, "..."], rate: int, wanted: int, resample: bool) -> Float32[np.ndarray, "..."]:
-    if rate == wanted:
-        return array
-    if not resample:
-        raise SampleError.explain(
-            "wrong sampling rate",
-            got=f"{rate} Hz",
-            expected=f"{wanted} Hz",
-            fix=f"set the option resample: true, or rate_hz: {rate} for the whole modality",
-        )
-    if array.ndim != 2 or array.size == 0:
-        return array
-    return torchaudio.functional.resample(torch.from_numpy(array.T.copy()), rate, wanted).numpy().T

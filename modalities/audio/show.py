@@ -3,16 +3,21 @@
 import numpy as np
 from jaxtyping import Float32, UInt8
 
-from modalities.audio.transform import to_log_mel
+from modalities.audio.front_ends import FRONT_ENDS
+from modalities.audio.transform import Pictures
+from modalities.audio.windows import centre
 
 DARKEST, BRIGHTEST = -2.0, 2.0  # in deviations of the log-mel picture
+LONGEST_SECONDS = 30  # 3000 columns; of a longer sound the centre is drawn
 
 
 def draw_spectrogram(
     sample: Float32[np.ndarray, "time 1"], *, rate_hz: int, num_mels: int
 ) -> UInt8[np.ndarray, "band frame 3"]:
-    """The log-mel picture of the whole sound, low pitches at the bottom, one column per 10 ms."""
-    mel = to_log_mel(sample, rate_hz=rate_hz, num_samples=len(sample), num_mels=num_mels)[0].numpy()[::-1]
+    """The log-mel picture of the sound, low pitches at the bottom, one column per 10 ms, whatever the front end."""
+    start, stop = centre(len(sample), LONGEST_SECONDS * rate_hz)
+    pictures = Pictures(FRONT_ENDS["binder"], rate_hz=rate_hz, num_mels=num_mels, num_samples=stop - start, pad=False)
+    mel = pictures.view(sample, "clip", 1)[0].numpy()[::-1]
     grey = (mel - DARKEST) / (BRIGHTEST - DARKEST) * 255
     return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=-1)
 

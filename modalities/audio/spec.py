@@ -7,11 +7,13 @@ import numpy as np
 from torch import Generator, Tensor, nn
 
 from binder.modality import ModalitySpec
+from binder.towers.parts import pad_parts
 from binder.types import Batch, InputContract, LengthPolicy, Source
-from modalities.audio import augment, encoder, read, show, transform
+from modalities.audio import augment, encoder, front_ends, mel, read, show, transform, windows
 
 Mono = Literal["mix", "first", "refuse"]
 Length = Literal["crop_or_pad", "exact", "any"]
+OWN: Any = None  # what the front end was made for; replaced by its value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,13 +21,19 @@ class Audio(ModalitySpec):
     """Sound as one channel of amplitudes, seen by the tower as a log-mel picture.
 
     Attributes:
+        front_end: how a waveform becomes a picture: "binder", "ast", "imagebind", "languagebind", "clap",
+            "clap_fused", "whisper"; it sets the next four where they are not given.
         rate_hz: sampling rate of every sample; another rate is an error unless `resample`.
+        seconds: length of one picture; with `length: any` the longest.
+        num_mels: rows of the mel picture.
+        view_policy: what is seen of a longer sound: its centre ("clip"), `num_clips` clips whose vectors are averaged
+            ("clips"), as many as cover it ("whole"), three stretches as channels of one picture ("thirds",
+            LanguageBind), or these and the whole sound shrunk ("fusion", CLAP).
+        num_clips: for `view_policy: clips`.
         resample: bring other rates to `rate_hz` (band-limited; costs about 1 ms per second of sound).
         mono: several channels are averaged ("mix"), reduced to the first ("first"), or an error ("refuse").
-        seconds: length that the tower sees; with `length: any` the longest.
-        length: "crop_or_pad" takes the centre or pads with silence at the end; "exact" refuses other lengths;
+        length: "crop_or_pad" takes the centre or pads at the end; "exact" refuses other lengths;
             "any" keeps shorter sounds as they are, and padding within a batch changes no vector.
-        num_mels: rows of the mel picture.
         max_amplitude: largest amplitude allowed; above 1 to let codec and resampler overshoot pass.
         gain_db: in training, the largest change of loudness; 0 where loudness carries meaning.
         shift: in training, the largest circular shift in time, as a share of the length.
@@ -35,12 +43,15 @@ class Audio(ModalitySpec):
 
     name: ClassVar[str] = "audio"
 
-    rate_hz: int = 16_000
+    front_end: str = "binder"
+    rate_hz: int = OWN
+    seconds: float = OWN
+    num_mels: int = OWN
+    view_policy: front_ends.View = OWN
+    num_clips: int = 3
     resample: bool = False
     mono: Mono = "mix"
-    seconds: float = 1.0
     length: Length = "crop_or_pad"
-    num_mels: int = 64
     max_amplitude: float = 1.5
     gain_db: float = 6.0
     shift: float = 0.1
@@ -48,18 +59,38 @@ class Audio(ModalitySpec):
     mel_mask: float = 0.15
 
     def __post_init__(self) -> None:
+        if self.front_end not in front_ends.FRONT_ENDS:
+            raise ValueError(f"expected front_end in {tuple(front_ends.FRONT_ENDS)}")
+        for option in ("rate_hz", "seconds", "num_mels", "view_policy"):
+            if getattr(self, option) is None:
+                object.__setattr__(self, option, getattr(self._front_end, option))
+        self._check_options()
+
+    def _check_options(self) -> None:
         if self.mono not in get_args(Mono) or self.length not in get_args(Length):
             raise ValueError(f"expected mono in {get_args(Mono)} and length in {get_args(Length)}")
-        if self.rate_hz < 1000 or self.num_mels < 8 or self.max_amplitude < 1 or self.gain_db < 0:
-            raise ValueError("expected rate_hz >= 1000, num_mels >= 8, max_amplitude >= 1, gain_db >= 0")
-        if self.seconds < transform.WINDOW_SECONDS:
-            raise ValueError(f"expected seconds >= {transform.WINDOW_SECONDS}, one analysis window")
+        if self.view_policy not in self._front_end.views:
+            raise ValueError(f"expected view_policy in {self._front_end.views} with front_end {self.front_end}")
+        if self.length != "crop_or_pad" and self.view_policy != "clip":
+            raise ValueError(f"length {self.length} is for view_policy clip")
+        if self.length == "any" and self.front_end != "binder":
+            raise ValueError("length any is for front_end binder: the pictures of the others have one width")
+        if self.rate_hz < 1000 or self.num_mels < 8 or self.max_amplitude < 1 or self.gain_db < 0 or self.num_clips < 1:
+            raise ValueError(
+                "expected rate_hz >= 1000, num_mels >= 8, max_amplitude >= 1, gain_db >= 0, num_clips >= 1"
+            )
+        if self.seconds < mel.WINDOW_SECONDS:
+            raise ValueError(f"expected seconds >= {mel.WINDOW_SECONDS}, one analysis window")
         if not all(0 <= share < 1 for share in (self.shift, self.time_mask, self.mel_mask)):
             raise ValueError("expected shift, time_mask and mel_mask in [0, 1)")
 
     @property
+    def _front_end(self) -> front_ends.FrontEnd:
+        return front_ends.FRONT_ENDS[self.front_end]
+
+    @property
     def num_samples(self) -> int:
-        """Amplitudes that the tower sees; with `length: any`, at most."""
+        """Amplitudes in one picture; with `length: any`, at most."""
         return round(self.seconds * self.rate_hz)
 
     @property
@@ -74,24 +105,36 @@ class Audio(ModalitySpec):
         )
 
     def read(self, source: Source) -> np.ndarray:
-        sample = read.read_audio(source, rate_hz=self.rate_hz, resample=self.resample, mono=self.mono)
+        return read.read_audio(
+            source, rate_hz=self.rate_hz, resample=self.resample, mono=self.mono, needed=self._needed
+        )
+
+    def _needed(self, length: int) -> list[windows.Span]:
+        """Which parts of a sound this view looks at, so that no more is decoded."""
         if self.length == "exact":
-            read.check_length(sample, self.num_samples, self.rate_hz)
-        return sample
+            read.check_length(length, self.num_samples, self.rate_hz)
+        if self.view_policy in ("clip", "clips"):
+            return windows.needed(length, self.num_samples, 1 if self.view_policy == "clip" else self.num_clips)
+        return [(0, length)]
+
+    def notes(self, sample: np.ndarray) -> list[str]:
+        return read.remarks(sample)
 
     def transform(self, sample: np.ndarray) -> Tensor:
-        return transform.to_log_mel(
-            sample,
+        pictures = transform.Pictures(
+            self._front_end,
             rate_hz=self.rate_hz,
-            num_samples=self.num_samples,
             num_mels=self.num_mels,
+            num_samples=self.num_samples,
             pad=self.length != "any",
         )
+        return pictures.view(sample, self.view_policy, self.num_clips)
 
     def augment(self, tensor: Tensor, generator: Generator) -> Tensor:
         return augment.vary_mel(
             tensor,
             generator,
+            front_end=self._front_end,
             gain_db=self.gain_db,
             shift=self.shift,
             time_mask=self.time_mask,
@@ -99,13 +142,23 @@ class Audio(ModalitySpec):
         )
 
     def length_of(self, source: Source) -> int | None:
-        return min(read.measure(source, rate_hz=self.rate_hz), self.num_samples)
+        length = read.measure(source, rate_hz=self.rate_hz)
+        return length if self.view_policy == "whole" else min(length, self.num_samples)
 
     def collate(self, tensors: list[Tensor]) -> Batch:
-        return transform.pad_batch(tensors) if self.length == "any" else super().collate(tensors)
+        if self.length == "any":
+            return transform.pad_batch(tensors)
+        return pad_parts(tensors) if self.view_policy == "whole" else super().collate(tensors)
+
+    @property
+    def in_parts(self) -> bool:
+        return self.view_policy in ("clips", "whole")
 
     def encoder(self, **options: Any) -> nn.Module:
-        return encoder.build_encoder(masked=self.length == "any", **options)
+        channels = {"thirds": 3, "fusion": 4}.get(self.view_policy, 1)
+        return encoder.build_encoder(
+            in_channels=channels, masked=self.length == "any", in_parts=self.in_parts, **options
+        )
 
     def show(self, sample: np.ndarray) -> np.ndarray:
         return show.draw_spectrogram(sample, rate_hz=self.rate_hz, num_mels=self.num_mels)

@@ -22,6 +22,8 @@ MODALITY_FILES = {
     "show.py",
     "README.md",
 }
+# parts of the eight that would not fit one file
+MORE_FILES = {"audio": {"decode.py", "front_ends.py", "mel.py", "windows.py"}, "video": {"decode.py", "sampling.py"}}
 HEAVY = ("torch", "open_clip", "transformers", "sentence_transformers", "timm", "datasets", "sklearn")
 
 
@@ -42,7 +44,8 @@ def test_every_modality_folder_has_the_same_files(root: Path) -> None:
     points = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["entry-points"]
     assert [folder.name for folder in folders] == sorted(points["binder.modalities"])
     for folder in folders:
-        assert {path.name for path in folder.iterdir() if path.is_file()} == MODALITY_FILES, folder.name
+        expected = MODALITY_FILES | MORE_FILES.get(folder.name, set())
+        assert {path.name for path in folder.iterdir() if path.is_file()} == expected, folder.name
 
 
 @pytest.mark.parametrize("command", [["-c", "import binder"], ["-m", "binder", "--help"]])

@@ -8,13 +8,13 @@ from binder.data import ModalityDataset, PairTable, Skip, read_sample
 from binder.errors import SampleError
 from binder.registry import create_modality, modality_names
 
-SUFFIXES = [".png", ".jpg", ".wav", ".flac", ".npy", ".npz", ".csv", ".mat", ".parquet", ".bin"]
+SUFFIXES = [".png", ".jpg", ".mp4", ".wav", ".flac", ".npy", ".npz", ".csv", ".mat", ".parquet", ".bin"]
 GARBAGE = b"\x00\x93neither this nor that\xff" * 40
-NAMES = ["audio", "depth", "image", "imu", "pointcloud", "skeleton", "text", "thermal"]
+NAMES = ["audio", "depth", "image", "imu", "pointcloud", "skeleton", "text", "thermal", "video"]
 
 
 def test_the_names_are_those_that_are_registered():
-    assert set(NAMES) <= set(modality_names()) and len(NAMES) == 8
+    assert set(NAMES) <= set(modality_names()) and len(NAMES) == 9
 
 
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "text"])
@@ -30,11 +30,11 @@ def test_missing_empty_and_garbage_files_are_refused_by_every_modality(name, tmp
             read_sample(table, row, spec)
     skipping = ModalityDataset(table, spec, on_error="skip")
     skips = [skipping[row] for row in range(len(cells))]
-    assert len(skips) == 12 and all(isinstance(skip, Skip) for skip in skips)
+    assert len(skips) == 13 and all(isinstance(skip, Skip) for skip in skips)
     assert [skip.reason.partition("\n")[0] for skip in skips[:2]] == ["file not found", "empty file"]
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("text", "image")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in ("text", "image", "video")])
 def test_one_nan_is_refused_by_every_modality_that_measures(name):
     spec = create_modality(name)
     sound = np.asarray(spec.synthetic(0))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from io import BytesIO
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -27,6 +28,17 @@ def sound(array: np.ndarray, form: str) -> bytes:
     return stream.getvalue()
 
 
+def film(array: np.ndarray, form: str) -> bytes:
+    stream = BytesIO()
+    with av.open(stream, "w", format=form) as container:
+        video = container.add_stream("mpeg4", rate=4)
+        video.height, video.width, video.pix_fmt = *array.shape[1:3], "yuv420p"
+        for frame in array:
+            container.mux(video.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
+        container.mux(video.encode())
+    return stream.getvalue()
+
+
 def npy(array: np.ndarray) -> bytes:
     stream = BytesIO()
     np.save(stream, array)
@@ -45,6 +57,7 @@ def npz(name: str) -> Callable[[np.ndarray], bytes]:
 FILES: list[tuple[str, str, Callable[[np.ndarray], bytes]]] = [
     *[("image", form, lambda sample, form=form: picture(sample, form)) for form in ("PNG", "JPEG", "WEBP", "TIFF")],
     *[("audio", form, lambda sample, form=form: sound(sample[:, 0], form)) for form in ("WAV", "FLAC", "OGG")],
+    *[("video", form, lambda sample, form=form: film(sample, form.lower())) for form in ("MP4", "AVI", "Matroska")],
     ("thermal", "PNG", lambda sample: picture((sample * 100).astype(np.uint16), "PNG")),
     ("thermal", "TIFF", lambda sample: picture(sample, "TIFF")),
     ("depth", "PNG", lambda sample: picture((sample[0] * 1000).astype(np.uint16), "PNG")),

@@ -20,7 +20,7 @@ from binder.registry import MODALITIES, create_modality, modality_names
 from binder.towers.blocks import TemporalConvNet
 from binder.types import InputContract
 
-BUILT_IN = ["audio", "depth", "image", "imu", "pointcloud", "skeleton", "text", "thermal"]
+BUILT_IN = ["audio", "depth", "image", "imu", "pointcloud", "skeleton", "text", "thermal", "video"]
 LINES = [
     "synthetic samples",
     "bad inputs",
