@@ -8,8 +8,10 @@ import torch
 
 from binder.errors import SampleError
 from modalities.imu import Imu
-from modalities.imu.read import COLUMNS
-from modalities.imu.transform import GYRO_UNIT, STANDARD_GRAVITY
+from modalities.imu.read import STANDARD_GRAVITY, TIME
+
+COLUMNS = (TIME, *Imu().channels)
+GYRO_UNIT = 3.0  # rad/s, of the README
 
 
 @pytest.fixture
@@ -116,7 +118,7 @@ def test_missing_column_is_named(recording):
 def test_values_outside_a_triads_range_hint_at_the_unit(recording, column):
     recording[7, column] = 170.0
     what, limit = (("acceleration", "160 m/s"), ("angular velocity", "36 rad/s"))[column // 3]
-    with pytest.raises(SampleError, match=f"(?s){what} out of range.*170.*{limit}.*multiply"):
+    with pytest.raises(SampleError, match=f"(?s){what} out of range.*170.*{limit}.*set the option"):
         Imu().load(recording)
 
 
