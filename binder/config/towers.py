@@ -71,7 +71,8 @@ class TowerConfig(Section):
         spec: `module:OBJECT` of the modality, where no registered name is meant.
         modality: options of the modality.
         encoder: options of its encoder; `name` may be `default`, `hub-copy` (starts as the hub's image tower),
-            `raw` (samples averaged over a grid), `closed_form` (see `ClosedFormConfig`) or `module:OBJECT`.
+            `timm:MODEL`, `transformers:MODEL` (both with `pretrained` and the library's own options), `raw` (samples
+            averaged over a grid), `closed_form` (see `ClosedFormConfig`) or `module:OBJECT`.
         head: projection from encoder width to hub width.
         trained: `full`; `head` alone, on cached features; `last:N` blocks of the encoder and the head; `lora`.
         lora: adapters, with `trained: lora`.

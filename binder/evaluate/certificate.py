@@ -9,6 +9,7 @@ Used by `binder.evaluate.runner`. What the pair is:
 A pair that involves a tower becomes `tainted`, with every reason listed, when
 
 - a tower brings no ledger, or was trained against another hub than the space's (fingerprints differ);
+- a tower's ledger names no training table, as that of an imported checkpoint: nothing can be compared;
 - the pair was trained directly although neither side is native to the hub, or a chain of trained
   edges joins the two without passing through the hub (text-depth-imu makes text-imu no emergence);
 - an evaluated item (content hash, either side) was trained on, or chose a checkpoint, in a ledger of
@@ -104,6 +105,8 @@ class Training:
             tower = self.seen[name]
             if tower.ledger.hub_fingerprint != self.hub_fingerprint:
                 reasons.append(f"{name} was trained against another hub ({tower.ledger.hub})")
+            if not tower.ledger.table_fingerprints:
+                reasons.append(f"the samples that {name} was trained on are not recorded")
             leaks, prototypes = _leaks(tower, (query, gallery), rows, by_id=by_id)
             reasons += leaks
             notes += prototypes

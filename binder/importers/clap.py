@@ -106,9 +106,9 @@ def _tokenizer_of(path: Path, options: dict[str, dict[str, Any]]) -> Path:
 def _from_laion(path: Path, hub: Path, tokenizer: Path) -> None:
     state = read_state(path)
     audio, text = state.under("audio_branch."), state.under("text_branch.")
-    audio_config, text_config = _audio_config(audio), _text_config(text)
+    audio_settings, text_settings = audio_config(audio), _text_config(text)
     dim = state.shape("audio_projection.2.weight")[0]
-    weights = _swin(audio) | text.renamed({}, prefix="text_model.")
+    weights = swin(audio) | text.renamed({}, prefix="text_model.")
     for kind in ("audio", "text"):
         state.under(f"{kind}_transform.")  # of the second loss of training; no vector passes through it
         renames = {"0.": "linear1.", "2.": "linear2."}
@@ -119,10 +119,10 @@ def _from_laion(path: Path, hub: Path, tokenizer: Path) -> None:
         "model_type": "clap",
         "architectures": ["ClapModel"],
         "projection_dim": dim,
-        "audio_config": {**audio_config, "projection_dim": dim},
-        "text_config": {**text_config, "projection_dim": dim},
+        "audio_config": {**audio_settings, "projection_dim": dim},
+        "text_config": {**text_settings, "projection_dim": dim},
     }
-    sounds = {**_SOUNDS, "truncation": "fusion" if audio_config["enable_fusion"] else "rand_trunc"}
+    sounds = {**_SOUNDS, "truncation": "fusion" if audio_settings["enable_fusion"] else "rand_trunc"}
     save_hub(
         hub,
         RELEASE,
@@ -133,7 +133,8 @@ def _from_laion(path: Path, hub: Path, tokenizer: Path) -> None:
     )
 
 
-def _audio_config(audio: State) -> dict[str, Any]:
+def audio_config(audio: State) -> dict[str, Any]:
+    """Settings of transformers' HTSAT for LAION's `audio_branch`, read from the shapes of its weights."""
     patches = audio.shape("patch_embed.proj.weight")
     stages = range(audio.count("layers."))
     bias = "layers.{}.blocks.0.attn.relative_position_bias_table"
@@ -165,7 +166,7 @@ def _text_config(text: State) -> dict[str, Any]:
     }
 
 
-def _swin(audio: State) -> dict[str, Tensor]:
+def swin(audio: State) -> dict[str, Tensor]:
     """HTSAT by transformers' names; queries, keys and values come apart."""
     for prefix in _UNUSED:
         audio.under(prefix)

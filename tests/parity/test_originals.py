@@ -1,7 +1,8 @@
 """Imported towers against the original repositories' own code.
 
 Set BINDER_ORIGINALS to a folder that holds their packages, as `pip download --no-deps` and unpacking gives them:
-imagebind (PyPI imagebind-packaged 0.1.2) and languagebind (PyPI languagebind 0.1.0). Skipped without it.
+imagebind (PyPI imagebind-packaged 0.1.2), languagebind (PyPI languagebind 0.1.0) and laion_clap (PyPI laion-clap
+1.1.7). Skipped without it.
 """
 
 import importlib
@@ -14,10 +15,13 @@ import imagebind_oracle
 import languagebind_oracle
 import pytest
 import torch
+import transformers
 from torch.nn.functional import normalize
 
 from binder.importers import import_layout
+from binder.importers.clap import audio_config, swin
 from binder.importers.languagebind import read_branch
+from binder.importers.state import State
 from binder.towers.languagebind import LanguageBindEncoder
 
 TOLERANCE = {"atol": 1e-4, "rtol": 0.0}
@@ -117,3 +121,48 @@ def _languagebind_trunk(original: ModuleType, vision: dict) -> torch.nn.Module:
     original.LanguageBindVideo.convert_to_lora(owner)
     original.LanguageBindVideo.resize_pos(owner, trunk.embeddings, config)
     return trunk.eval()
+
+
+class _Through(torch.nn.Module):
+    """In the place of LAION's spectrograms and masks: what goes in is a log-mel picture already."""
+
+    def __init__(self, *_, **__) -> None:
+        super().__init__()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("fusion", [False, True])
+def test_laions_htsat(fusion, monkeypatch):
+    """The names of LAION's audio branch, and its vectors of one picture; a sound of ten seconds is not fused."""
+    _package("laion_clap", monkeypatch)
+    _stub("torchlibrosa.stft", monkeypatch, Spectrogram=_Through, LogmelFilterBank=_Through)
+    _stub("torchlibrosa.augmentation", monkeypatch, SpecAugmentation=_Through)
+    _stub("h5py", monkeypatch)
+    clap_module = ModuleType("laion_clap.clap_module")
+    clap_module.__path__ = [str(Path(sys.modules["laion_clap"].__path__[0]) / "clap_module")]
+    monkeypatch.setitem(sys.modules, "laion_clap.clap_module", clap_module)
+    htsat = importlib.import_module("laion_clap.clap_module.htsat")
+    settings = SimpleNamespace(mel_bins=64, window_size=1024, hop_size=480, sample_rate=48_000, fmin=50, fmax=14_000)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        original = htsat.HTSAT_Swin_Transformer(
+            embed_dim=16, depths=[1, 2, 1, 1], num_heads=[1, 2, 2, 4], config=settings, num_classes=5,
+            enable_fusion=fusion, fusion_type="aff_2d" if fusion else "None",
+        ).eval()  # fmt: skip
+        for name, weight in original.state_dict().items():
+            if weight.is_floating_point() and not name.endswith("attn_mask"):  # which is no weight: 0 and -100
+                weight.add_(0.1 * torch.rand_like(weight) if "var" in name else 0.1 * torch.randn_like(weight))
+    state = State(original.state_dict(), "laion")
+    config = transformers.ClapAudioConfig(**audio_config(state))
+    ours = transformers.ClapAudioModel(config).eval()
+    weights = {name.removeprefix("audio_model."): weight for name, weight in swin(state).items()}
+    ours.load_state_dict(weights)
+    mel = torch.randn(2, 4 if fusion else 1, 1001, 64, generator=torch.Generator().manual_seed(0))
+    given = {"mel_fusion": mel, "longer": torch.zeros(2, 1, dtype=torch.bool)} if fusion else {"waveform": mel}
+    with torch.no_grad():
+        expected = original(given)["embedding"]
+        found = ours(mel, is_longer=torch.zeros(2, 1, dtype=torch.bool)).pooler_output
+    torch.testing.assert_close(normalize(found, dim=-1), normalize(expected, dim=-1), **TOLERANCE)

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from evaluate_parts import encode, make_ledger, make_rows
 
@@ -75,6 +77,15 @@ def test_another_hub_taints():
 def test_a_tower_without_ledger_taints():
     got = certify("imu", "depth", IMU)
     assert (got.status, got.reasons) == ("tainted", ("no ledger for depth",))
+
+
+def test_a_tower_whose_training_samples_are_not_recorded_taints():
+    imported = replace(IMU, table_fingerprints=())
+    got = certify("imu", "depth", imported, DEPTH)
+    assert (got.status, got.pair) == ("tainted", "emergent")
+    assert got.reasons == ("the samples that imu was trained on are not recorded",)
+    assert certify("imu", "text", imported).status == "tainted"
+    assert certify("depth", "text", imported, DEPTH).status == "trained"
 
 
 def test_a_trained_edge_between_two_towers_taints():
