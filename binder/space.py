@@ -4,9 +4,8 @@ Towers trained apart, on other machines or by other people, meet here if their h
 equal; nothing else makes their vectors comparable, so nothing else is accepted.
 """
 
-import logging
+import tempfile
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,20 +14,18 @@ import torch
 from jaxtyping import Float32
 
 from binder.config.data import Precision
-from binder.data.ahead import read_ahead
-from binder.errors import ArtifactError, BinderError, HubMismatchError, RegistryError, SampleError
+from binder.embedder import Embedder
+from binder.errors import ArtifactError, BinderError, HubMismatchError, RegistryError
+from binder.evaluate import Report
 from binder.hub import Hub, open_hub
 from binder.hub.device import find_device
 from binder.hub.transform import HubTransform, TransformedHub
 from binder.modality import ModalitySpec
 from binder.prompts import Prompts
-from binder.storage import is_complete, new_artifact, read_json, read_manifest, write_json
-from binder.towers import TowerCheckpoint, load_tower, save_tower
-from binder.towers.encode import move
+from binder.publish import KIND, Card, check_same_hub, fetch, find_space, save_space, unpacked_hub, upload
+from binder.storage import read_json, read_manifest
+from binder.towers import TowerCheckpoint, load_tower
 from binder.types import Source
-
-KIND = "space"
-log = logging.getLogger(__name__)
 
 
 class Space:
@@ -51,7 +48,8 @@ class Space:
         """Open a hub and bind towers to it.
 
         Args:
-            hub: SCHEME:MODEL, or a hub already open.
+            hub: SCHEME:MODEL, or a hub already open; or a saved space, whose towers come along: a folder, or
+                ORG/NAME on a model hub.
             towers: modality -> checkpoint.
             hub_options: for the adapter; stored with the space.
             device: where hub and towers run.
@@ -61,6 +59,9 @@ class Space:
             HubMismatchError: a tower was trained against another hub.
             BinderError: there is no such device.
         """
+        if isinstance(hub, str) and ":" not in hub:
+            saved = Space.from_pretrained(hub, device=device, precision=precision)
+            hub, hub_options, towers = saved.hub, saved.hub_options, {**saved.towers, **(towers or {})}
         self.hub_options = dict(hub_options or {})
         self.device = find_device(device)
         if isinstance(hub, str):
@@ -94,36 +95,69 @@ class Space:
         """
         if not folders:
             raise ArtifactError.explain("no space to load", expected="at least one folder")
-        first, *others = [_space_folder(Path(folder)) for folder in folders]
+        first, *others = [find_space(Path(folder)) for folder in folders]
         device = find_device(device)
         opened = _open_saved_hub(first, hub, precision)
         space = cls(opened, hub_options=read_json(first / "hub.json")["options"], device=device)
         for folder in (first, *others):
-            _check_same_hub(folder, space.hub)
+            check_same_hub(folder, space.hub)
             for tower in sorted((folder / "towers").glob("*")):
                 space.add(load_tower(tower))
         return space
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        *,
+        revision: str | None = None,
+        token: str | None = None,
+        device: torch.device | str = "cpu",
+        precision: Precision = "auto",
+    ) -> "Space":
+        """Open a saved space that is a folder here or ORG/NAME on a model hub; arguments as in `fetch` and `load`.
+
+        Raises:
+            ArtifactError: no such space, here or there.
+        """
+        return cls.load(fetch(str(name), revision=revision, token=token), device=device, precision=precision)
 
     def save(self, folder: str | Path) -> None:
         """Write the space as one artifact; the hub is stored by name and fingerprint, not copied.
 
         The name of a hub in a local folder holds its absolute path: `load` finds it from any working directory.
         """
-        with new_artifact(
-            Path(folder), KIND, {"hub_fingerprint": self.hub.fingerprint, "towers": sorted(self.towers)}
-        ) as partial:
-            facts = {
-                "name": self.hub.name,
-                "options": self.hub_options,
-                "fingerprint": self.hub.fingerprint,
-                "precision": self.hub.precision,
-                "licence": self.hub.licence,
-            }
-            write_json(partial / "hub.json", facts)
-            if isinstance(self.hub, TransformedHub):
-                self.hub.transform.save(partial / "hub_transform")
-            for name, checkpoint in self.towers.items():
-                save_tower(checkpoint, partial / "towers" / name)
+        save_space(Path(folder), self.hub, self.hub_options, self.towers)
+
+    def save_pretrained(
+        self, folder: str | Path, *, title: str | None = None, report: Report | None = None, licence: str | None = None
+    ) -> None:
+        """Write the space for others: as `save`, with a card, and with the files of a hub that is a local folder.
+
+        Args:
+            folder: becomes the artifact.
+            title: of the card, such as ORG/NAME; default: the folder's name.
+            report: for the card's certificates.
+            licence: of the whole, see `Card`.
+        """
+        card = Card(title=title or Path(folder).name, report=report, licence=licence)
+        save_space(Path(folder), self.hub, self.hub_options, self.towers, card=card)
+
+    def push_to_hub(
+        self,
+        name: str,
+        *,
+        report: Report | None = None,
+        licence: str | None = None,
+        private: bool | None = None,
+        revision: str | None = None,
+        token: str | None = None,
+    ) -> str:
+        """Publish the space as ORG/NAME; gives its address; arguments as in `save_pretrained` and `upload`."""
+        with tempfile.TemporaryDirectory() as scratch:
+            folder = Path(scratch) / "space"
+            self.save_pretrained(folder, title=name, report=report, licence=licence)
+            return upload(folder, name, private=private, revision=revision, token=token)
 
     def add(self, checkpoint: TowerCheckpoint) -> None:
         """Bind one more tower.
@@ -181,7 +215,6 @@ class Space:
             fix="train a tower for it and add it",
         )
 
-    @torch.inference_mode()
     def encode(
         self, *, batch_size: int = 32, **sources: Sequence[Source]
     ) -> dict[str, Float32[np.ndarray, "sample dim"]]:
@@ -199,7 +232,7 @@ class Space:
             SampleError: a sample that breaks its contract; its position is named.
         """
         return {
-            modality: self._encode_one(modality, _as_list(modality, given), batch_size)
+            modality: self.embedder(modality).encode(_as_list(modality, given), batch_size)
             for modality, given in sources.items()
         }
 
@@ -216,24 +249,12 @@ class Space:
         _as_list("labels", labels)
         return prompts.average(self.encode(text=prompts.fill(labels))["text"]), prompts.hash
 
-    def _encode_one(self, modality: str, sources: Sequence[Source], batch_size: int) -> np.ndarray:
-        spec = self.spec(modality)
-        if batch_size < 1:
-            raise BinderError.explain("not a batch size", got=batch_size, expected="1 or more")
-        prepare, embed = spec.transform, partial(self._by_tower, modality)
-        if modality not in self.towers:
-            prepare, embed = partial(self.hub.prepare, modality), partial(self.hub.embed_prepared, modality)
-
-        def read(numbered: tuple[int, Source]) -> Any:
-            position, source = numbered
-            return prepare(_load(spec, source, position))
-
-        batches = read_ahead(read, list(enumerate(sources)), batch_size=batch_size)
-        return np.concatenate([np.zeros((0, self.dim), np.float32), *(embed(batch).numpy() for batch in batches)])
-
-    def _by_tower(self, modality: str, tensors: list[torch.Tensor]) -> torch.Tensor:
-        checkpoint = self.towers[modality]
-        return checkpoint.tower(move(checkpoint.spec.collate(tensors), self.device)).cpu()
+    def embedder(self, modality: str) -> Embedder:
+        """How samples of `modality` are read, prepared and embedded; errors as in `spec`."""
+        self.spec(modality)
+        if modality in self.towers:
+            return Embedder.of_tower(self.towers[modality], self.device)
+        return Embedder.of_hub(self.hub, modality)
 
     @staticmethod
     def similarity(
@@ -265,33 +286,10 @@ def _as_list(modality: str, given: Any) -> Sequence[Source]:
     return given
 
 
-def _load(spec: ModalitySpec, source: Source, position: int) -> Any:
-    try:
-        return spec.load(source)
-    except SampleError as error:
-        raise SampleError(f"{spec.name}[{position}]: {error}") from error
-
-
-def _space_folder(folder: Path) -> Path:
-    return folder / "space" if is_complete(folder / "space") else folder
-
-
 def _open_saved_hub(folder: Path, name: str | None, precision: Precision) -> Hub:
     read_manifest(folder, KIND)
     facts = read_json(folder / "hub.json")
-    hub = open_hub(name or facts["name"], precision=precision, **facts["options"])
+    hub = open_hub(name or unpacked_hub(facts, folder), precision=precision, **facts["options"])
     if (folder / "hub_transform").is_dir():
         hub = TransformedHub(hub, HubTransform.load(folder / "hub_transform"))
     return hub
-
-
-def _check_same_hub(folder: Path, hub: Hub) -> None:
-    manifest = read_manifest(folder, KIND)
-    if manifest["hub_fingerprint"] != hub.fingerprint:
-        saved = read_json(folder / "hub.json")
-        raise HubMismatchError.explain(
-            f"{folder} belongs to another hub",
-            got=f"{saved['name']} @ {manifest['hub_fingerprint'][:8]}",
-            expected=f"{hub.name} @ {hub.fingerprint[:8]}",
-            fix="merge spaces of one hub and transform; under an equal name, weights or preprocessing have changed",
-        )

@@ -2,7 +2,8 @@
 
 transformers' `ClapFeatureExtractor`, as LAION's own code, takes random stretches of a sound longer than
 `max_length_s`, and calls one random sound of a batch long where none is. A hub's vector must be a function of its
-sample, so here the stretches are the middle ones of those that may be drawn, and a sound is long if it is.
+sample, so here a stretch begins at the first place of those it may begin at (the middle where there is one range of
+places), and a sound is long if it is.
 Frames that no stretch holds are never computed: an hour costs what 40 seconds do.
 """
 
@@ -60,9 +61,9 @@ class ClapMels:
     def _fusion(
         self, waveform: Float32[np.ndarray, " time"], total: int, frames: int
     ) -> Float32[np.ndarray, "4 {frames} mel"]:
-        """The whole, shrunk linearly to `frames`, and the middle stretch of each third of the places to begin at."""
+        """The whole, shrunk linearly to `frames`, and three stretches, from the first of each third of the places."""
         thirds = np.array_split(np.arange(total - frames + 1), 3)
-        starts = [int(third[len(third) // 2]) if len(third) else 0 for third in thirds]
+        starts = [int(third[0]) if len(third) else 0 for third in thirds]
         position = np.clip((np.arange(frames) + 0.5) * total / frames - 0.5, 0, total - 1)
         before = position.astype(np.int64)
         after = np.minimum(before + 1, total - 1)

@@ -19,6 +19,8 @@ from binder.types import Sample
 # position, and for the others a vector then does not depend on the longest text of its batch.
 _PAD_ALL_UP_TO = 128
 
+_SECONDS = 30.0  # of a sound, where its extractor sets no limit of its own
+
 # Settings of image, video and sound processors that change what they return.
 _SETTINGS = ("do_", "size", "crop_size", "image_mean", "image_std", "resample", "rescale_", "pad_size")
 _SETTINGS += ("include_top", "patch_size", "max_num_patches", "num_frames", "fps")
@@ -135,7 +137,19 @@ def audio_inputs(hub: str, extractor: Any) -> Inputs:
 
     mels = ClapMels(extractor) if type(extractor).__name__ == "ClapFeatureExtractor" else None
     call = extract if mels is None else lambda _, sample: mels(to_waveform(hub, sample))
-    return ProcessedInputs(extractor, call, reads={"rate_hz": rate, "resample": True})
+    return ProcessedInputs(extractor, call, reads=sound_options(extractor))
+
+
+def sound_options(extractor: Any) -> dict[str, Any]:
+    """Options of the audio modality with which a sound fits an extractor: its rate, and as much as is listened to.
+
+    CLAP with fusion hears something of the whole sound; without, the middle `max_length_s`. An extractor that sets
+    no limit gets the middle `_SECONDS`: without one, an hour would go through the model at once.
+    """
+    if getattr(extractor, "truncation", None) == "fusion":
+        return {"rate_hz": extractor.sampling_rate, "resample": True, "view_policy": "whole"}
+    seconds = float(getattr(extractor, "max_length_s", _SECONDS))
+    return {"rate_hz": extractor.sampling_rate, "resample": True, "view_policy": "clip", "seconds": seconds}
 
 
 def video_inputs(hub: str, processor: Any) -> Inputs:

@@ -26,7 +26,7 @@ from binder.hub.describe import (
     to_waveform,
 )
 from binder.hub.heads import MODALITIES
-from binder.hub.inputs import processor_settings
+from binder.hub.inputs import processor_settings, sound_options
 from binder.hub.protocol import FrozenHub
 from binder.storage import read_json
 from binder.types import Sample
@@ -78,7 +78,8 @@ class SentenceTransformersHub(FrozenHub):
         self.truncation = TruncationCounter(name, self._length)
         native = tuple(modality for modality in MODALITIES if modality in network.modalities)
         processors = {modality: getattr(network.processor, _PROCESSORS[modality]) for modality in native[:-1]}
-        self._rate = processors["audio"].sampling_rate if "audio" in processors else None
+        sounds = sound_options(processors["audio"]) if "audio" in processors else {}
+        self._rate = sounds.get("rate_hz")
         self._longest = getattr(processors.get("audio"), "nb_max_samples", None)
         super().__init__(
             name,
@@ -90,7 +91,7 @@ class SentenceTransformersHub(FrozenHub):
                 "text": self._describe(network),
             },
             licence=card_licence(folder) if folder else None,
-            reads={"audio": {"rate_hz": self._rate, "resample": True}} if self._rate else None,
+            reads={"audio": sounds},
         )
 
     def _describe(self, network: Any) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from tiny_models import FAMILIES, LENGTH, RATE, TEXTS, save_family
 from torch import Tensor
 from torch.nn.functional import normalize
 
+from binder.check import check_hub
 from binder.errors import HubError
 from binder.hub import open_hub
 from binder.hub.logits import Logits
@@ -123,15 +124,20 @@ def test_siglip_reads_lower_case_whatever_its_tokenizer_does(tmp_path):
     assert not torch.equal(cased.embed("text", ["A DOG"]), cased.embed("text", ["a dog"]))
 
 
-def test_sounds_are_read_at_the_rate_of_the_extractor(tmp_path):
-    hub = open_hub(f"transformers:{save_family('clap', tmp_path / 'clap')}")
+@pytest.mark.parametrize(("name", "seconds"), [("clap", 1), ("clap, fused", 3), ("pe_audio", 3)])
+def test_sounds_are_read_at_the_rate_of_the_extractor_and_no_longer_than_it_hears(tmp_path, name, seconds):
+    hub = open_hub(f"transformers:{save_family(name, tmp_path / 'model')}")
     spec = hub.spec("audio")
     assert spec.contract.rate_hz == RATE
-    tone = np.sin(np.arange(48_000) / 48_000 * 2 * np.pi * 440).astype(np.float32)
-    sample = spec.load({"array": tone, "sampling_rate": 48_000})
-    assert len(sample) == RATE
+    tone = np.sin(np.arange(3 * 16_000) / 16_000 * 2 * np.pi * 440).astype(np.float32)
+    assert len(spec.load({"array": tone, "sampling_rate": 16_000})) == seconds * RATE
     with pytest.raises(HubError, match=r"cannot embed this sound[\s\S]*float32 \(time, 1\)"):
         hub.embed("audio", [tone])
+
+
+def test_a_hub_of_sounds_keeps_every_promise_of_hubs(tmp_path):
+    hub = open_hub(f"transformers:{save_family('clap', tmp_path / 'model')}")
+    assert [line.detail for line in check_hub(hub) if not line.passed] == []
 
 
 def test_a_model_without_its_own_texts_is_refused(tmp_path):
