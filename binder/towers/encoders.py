@@ -83,9 +83,15 @@ def build_encoder(
         raise RegistryError.explain(
             f"encoder {name!r} of {spec.name} refuses its options",
             got=f"{dict(options)} ({error})",
-            choices=inspect.signature(network).parameters,
+            choices=_named_options(network),
             fix="see the modality's README",
         ) from error
+
+
+def _named_options(network: Callable[..., nn.Module]) -> list[str] | None:
+    """The options of a network, as far as its signature names them."""
+    parameters = inspect.signature(network).parameters.values()
+    return [one.name for one in parameters if one.kind is not one.VAR_KEYWORD] or None
 
 
 def _network(spec: ModalitySpec, name: str) -> Callable[..., nn.Module]:

@@ -127,6 +127,10 @@ def test_an_encoder_is_found_by_reference_and_its_mistakes_are_explained() -> No
     assert isinstance(build_tower(Toy(), 4, encoder={"name": "toys:ToyEncoder", "width": 8}).encoder, ToyEncoder)
     with pytest.raises(RegistryError, match="refuses its options"):
         build_tower(Toy(), 4, encoder={"depth": 8})
+    with pytest.raises(RegistryError, match=r"refuses its options[\s\S]*choices:  width"):
+        build_tower(Toy(), 4, encoder={"name": "toys:ToyEncoder", "depth": 8})
+    with pytest.raises(RegistryError, match=r"no such encoder for toy[\s\S]*choices:  default, hub-copy, raw"):
+        build_tower(Toy(), 4, encoder={"name": "resnet50"})
     with pytest.raises(RegistryError, match="cannot import"):
         build_tower(Toy(), 4, encoder={"name": "toys:Nothing"})
     with pytest.raises(RegistryError, match="without a width"):
