@@ -152,12 +152,14 @@ def import_checkpoint(
 @app.command()
 def check(
     name: Annotated[str, typer.Argument(help="a modality, module:OBJECT, or a hub as SCHEME:MODEL")],
+    options: Annotated[list[str] | None, typer.Argument(help="OPTION=VALUE of a modality, e.g. resample=true")] = None,
+    data: Annotated[str | None, typer.Option(help="also read all its samples in this table")] = None,
     show: Annotated[Path | None, typer.Option(help="also draw one synthetic sample into this PNG")] = None,
 ) -> None:
-    """Hold a modality or a hub to its contract, line by line."""
+    """Hold a modality or a hub to its contract, line by line; say which samples of a table are bad or odd."""
     from binder.check import check_name
 
-    lines = check_name(name, picture=show)
+    lines = check_name(name, options=options or [], data=data, picture=show)
     table = Table("check", "", "detail", title=f"binder check {name}", title_justify="left")
     for line in lines:
         table.add_row(line.name, "[green]ok[/]" if line.passed else "[bold red]FAIL[/]", line.detail)

@@ -4,7 +4,9 @@ A check is a function that returns what it found or raises; `lines.run_checks` t
 into lines that a person can read.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -12,32 +14,47 @@ from PIL import Image
 from binder.check.hub import check_hub
 from binder.check.lines import CheckLine
 from binder.check.modality import check_modality
+from binder.check.samples import check_samples
+from binder.config.load import apply_override
+from binder.data import PairTable
 from binder.errors import ConfigError
 from binder.hub import open_hub
 from binder.modality import ModalitySpec
 from binder.registry import create_modality, hub_schemes
 
-__all__ = ["CheckLine", "check_hub", "check_modality", "check_name"]
+__all__ = ["CheckLine", "check_hub", "check_modality", "check_name", "check_samples"]
 
 
-def check_name(name: str, *, picture: Path | None = None) -> list[CheckLine]:
+def check_name(
+    name: str, *, options: Sequence[str] = (), data: str | None = None, picture: Path | None = None
+) -> list[CheckLine]:
     """Check whatever `name` means.
 
     Args:
         name: a modality, `module:OBJECT`, or a hub as SCHEME:MODEL.
+        options: of a modality, as KEY=VALUE.
+        data: a table (`PairTable.open`) whose samples of the modality are read, all of them.
         picture: where to draw one synthetic sample of a modality, as PNG.
 
     Raises:
         RegistryError: nothing is known by that name.
         HubError: the hub cannot be loaded.
-        ConfigError: a picture was asked for where there is none.
+        TableError: no such table, or it lacks the modality.
+        ConfigError: a picture, options or data were given where there is none.
     """
     if name.partition(":")[0] in hub_schemes():
-        if picture is not None:
-            raise ConfigError.explain("a hub has no picture", got=name, fix="name a modality, or leave out the picture")
+        if picture is not None or options or data is not None:
+            raise ConfigError.explain(
+                "a hub has no picture, options or data here", got=name, fix="name a modality, or leave them out"
+            )
         return check_hub(open_hub(name, precision="float32"))  # the tolerances are those of float32
-    spec = create_modality(name)
+    settings: dict[str, Any] = {}
+    for option in options:
+        apply_override(settings, option)
+    spec = create_modality(name, **settings)
     lines = check_modality(spec)
+    if data is not None:
+        lines += check_samples(spec, PairTable.open(data, specs={spec.name: spec}))
     if picture is not None:
         _draw(spec, picture)
     return lines

@@ -142,8 +142,8 @@ print(tuple(tensor.shape), (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss -
     [
         ({"seconds": 10.0}, 60),
         ({"front_end": "imagebind"}, 60),
-        ({"front_end": "languagebind"}, 400),
-        ({"seconds": 10.0, "view_policy": "whole"}, 500),
+        ({"front_end": "languagebind"}, 700),
+        ({"seconds": 10.0, "view_policy": "whole"}, 700),
         ({"front_end": "clap_fused"}, 1400),
     ],
 )
