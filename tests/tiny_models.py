@@ -132,13 +132,37 @@ def _pe_text() -> dict[str, Any]:
     return text | {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "cls_token_id": 1, "sep_token_id": 2}
 
 
+_PE_LAYERS = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
+_PE_LAYERS |= {"num_key_value_heads": 2, "head_dim": 16}
+_PE_CODEC = {"encoder_hidden_size": 8, "downsampling_ratios": [8, 8], "codebook_dim": 8, "hop_length": 64}
+_PE_AUDIO = {**_PE_LAYERS, "dac_config": _PE_CODEC}
+_PE_PICTURES = {"architecture": "test_vit", "do_pooling": True, "num_classes": 8, "global_pool": "map"}
+_PE_VIDEO = {**_PE_LAYERS, "vision_config": {**_PE_PICTURES, "model_args": {"img_size": 32}}}
+
+
+def _pe_sounds() -> Any:
+    return library.PeAudioFeatureExtractor(sampling_rate=RATE, hop_length=64)
+
+
+def _pe_frames() -> Any:
+    steps = dict.fromkeys(("do_resize", "do_rescale", "do_normalize"), True)
+    return library.PeVideoVideoProcessor(size=_square(), image_mean=[0.5] * 3, image_std=[0.5] * 3, **steps)
+
+
 def _pe_audio() -> tuple[Any, Any]:
-    codec = {"encoder_hidden_size": 8, "downsampling_ratios": [8, 8], "codebook_dim": 8, "hop_length": 64}
-    audio = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2}
-    audio |= {"num_key_value_heads": 2, "head_dim": 16, "dac_config": codec}
-    model = library.PeAudioModel(library.PeAudioConfig(text_config=_pe_text(), audio_config=audio))
-    sounds = library.PeAudioFeatureExtractor(sampling_rate=RATE, hop_length=64)
-    return model, library.PeAudioProcessor(sounds, tokenizer())
+    model = library.PeAudioModel(library.PeAudioConfig(text_config=_pe_text(), audio_config=_PE_AUDIO))
+    return model, library.PeAudioProcessor(_pe_sounds(), tokenizer())
+
+
+def _pe_video() -> tuple[Any, Any]:
+    model = library.PeVideoModel(library.PeVideoConfig(text_config=_pe_text(), video_config=_PE_VIDEO))
+    return model, library.PeVideoProcessor(_pe_frames(), tokenizer())
+
+
+def _pe_audio_video() -> tuple[Any, Any]:
+    both = {**_PE_LAYERS, "audio_config": _PE_AUDIO, "video_config": _PE_VIDEO}
+    model = library.PeAudioVideoModel(library.PeAudioVideoConfig(text_config=_pe_text(), audio_video_config=both))
+    return model, library.PeAudioVideoProcessor(_pe_sounds(), _pe_frames(), tokenizer())
 
 
 FAMILIES: dict[str, Callable[[], tuple[Any, Any]]] = {
@@ -154,6 +178,8 @@ FAMILIES: dict[str, Callable[[], tuple[Any, Any]]] = {
     "clap": lambda: _clap(fused=False),
     "clap, fused": lambda: _clap(fused=True),
     "pe_audio": _pe_audio,
+    "pe_video": _pe_video,
+    "pe_audio_video": _pe_audio_video,
 }
 
 

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 import yaml
@@ -61,9 +61,9 @@ def to_pil(hub: str, sample: Sample) -> Image.Image:
     """An image sample as PIL.
 
     Raises:
-        HubError: not uint8 (height, width, 3).
+        HubError: not uint8 (height, width, 3), or empty.
     """
-    if not isinstance(sample, np.ndarray) or sample.dtype != np.uint8 or sample.ndim != 3 or sample.shape[2] != 3:
+    if not _is_array(sample, np.uint8, 3) or sample.shape[2] != 3:
         expected = "uint8 (height, width, 3), RGB"
         raise HubError.explain(f"{hub} cannot embed this image", got=_kind(sample), expected=expected)
     return Image.fromarray(sample)
@@ -73,9 +73,9 @@ def to_waveform(hub: str, sample: Sample) -> Float32[np.ndarray, " time"]:
     """A sound sample as one channel of amplitudes.
 
     Raises:
-        HubError: not float32 (time, 1).
+        HubError: not float32 (time, 1), or empty.
     """
-    if not isinstance(sample, np.ndarray) or sample.dtype != np.float32 or sample.ndim != 2 or sample.shape[1] != 1:
+    if not _is_array(sample, np.float32, 2) or sample.shape[1] != 1:
         raise HubError.explain(f"{hub} cannot embed this sound", got=_kind(sample), expected="float32 (time, 1), mono")
     return sample[:, 0]
 
@@ -84,12 +84,17 @@ def to_frames(hub: str, sample: Sample) -> UInt8[np.ndarray, "time height width 
     """A video sample as RGB frames.
 
     Raises:
-        HubError: not uint8 (time, height, width, 3).
+        HubError: not uint8 (time, height, width, 3), or empty.
     """
-    if not isinstance(sample, np.ndarray) or sample.dtype != np.uint8 or sample.ndim != 4 or sample.shape[3] != 3:
+    if not _is_array(sample, np.uint8, 4) or sample.shape[3] != 3:
         expected = "uint8 (time, height, width, 3), RGB"
         raise HubError.explain(f"{hub} cannot embed this video", got=_kind(sample), expected=expected)
     return sample
+
+
+def _is_array(sample: Sample, dtype: type, ndim: int) -> TypeGuard[np.ndarray]:
+    """Whether it is an array of this type, with this many axes and something in it."""
+    return isinstance(sample, np.ndarray) and sample.dtype == dtype and sample.ndim == ndim and sample.size > 0
 
 
 def _kind(sample: Sample) -> str:

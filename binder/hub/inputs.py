@@ -153,12 +153,13 @@ def sound_options(extractor: Any) -> dict[str, Any]:
 
 
 def video_inputs(hub: str, processor: Any) -> Inputs:
-    """Frames through a video processor, all of them: which are read is the video modality's choice."""
+    """Frames through a video processor: which are read is the video modality's choice, how many the processor's."""
 
     def process(processor: Any, sample: Sample) -> Any:
         return processor([to_frames(hub, sample)], do_sample_frames=False, return_tensors="pt")
 
-    return ProcessedInputs(processor, process)
+    num_frames = getattr(processor, "num_frames", None)
+    return ProcessedInputs(processor, process, reads={} if num_frames is None else {"num_frames": num_frames})
 
 
 def equal_shapes(prepared: Sequence[Any]) -> list[list[int]]:
