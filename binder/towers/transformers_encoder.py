@@ -30,13 +30,15 @@ class _Kind:
         arrange: a batch of binder's tensors, in the axes that the model expects.
         settings: what its config says of the shape of a sample, where the weights are random.
         frames: whether a clip enters frame by frame, as pictures.
-        mono: whether samples must have one channel.
+        mono: whether samples must have one channel; or four, where the config says `enable_fusion`.
+        also: what else the model asks for, made from the batch.
     """
 
     arrange: Callable[[Tensor], Tensor]
     settings: Callable[[tuple[int, ...]], dict[str, Any]]
     frames: bool = False
     mono: bool = False
+    also: Callable[[Tensor], dict[str, Tensor]] = lambda x: {}
 
 
 def _image_settings(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -49,6 +51,13 @@ _CLIP = _Kind(
     arrange=lambda x: x.transpose(1, 2),  # (batch, time, channel, height, width)
     settings=lambda shape: {**_image_settings(shape), "num_frames": shape[1]},
 )
+
+
+def _is_longer(x: Float[Tensor, "batch view mel frame"]) -> dict[str, Tensor]:
+    """CLAP fuses the views of a long sound; those of a short one are all equal, and only the first is read."""
+    return {"is_longer": (x != x[:, :1]).flatten(1).any(1, keepdim=True)}
+
+
 _WAVEFORM = _Kind(arrange=lambda x: x[:, 0], settings=lambda shape: {}, mono=True)  # (batch, time)
 _KINDS = {
     "audio-spectrogram-transformer": _Kind(
@@ -60,6 +69,7 @@ _KINDS = {
         arrange=lambda x: x.transpose(2, 3),
         settings=lambda shape: {"audio_config": {"num_mel_bins": shape[1]}},
         mono=True,
+        also=_is_longer,
     ),
     "whisper": _Kind(
         arrange=lambda x: x[:, 0],
@@ -92,8 +102,9 @@ class TransformersEncoder(LibraryEncoder):
         super().__init__(_architecture(model, network, pool), origin)
         config: Any = network.config
         self.kind = _KINDS.get(config.model_type, _PICTURE)
-        if self.kind.mono and shape[0] != 1:
-            raise ValueError(f"{config.model_type} takes one channel, not {shape[0]}")
+        channels = 4 if getattr(config, "enable_fusion", False) else 1
+        if self.kind.mono and shape[0] != channels:
+            raise ValueError(f"{config.model_type} takes {channels} channel(s) here, not {shape[0]}")
         if self.kind.frames and shape[0] != getattr(config, "num_channels", shape[0]):
             adapt_channels(network, shape[0])
         takes = inspect.signature(network.forward).parameters
@@ -105,7 +116,7 @@ class TransformersEncoder(LibraryEncoder):
         return by_frames(self._features, x) if self.kind.frames else self._features(x)
 
     def _features(self, x: Tensor) -> Tensor:
-        outputs = self.network(self.kind.arrange(x), **self.options)
+        outputs = self.network(self.kind.arrange(x), **self.kind.also(x), **self.options)
         pooled: Any = getattr(outputs, "pooler_output", None)
         if self.pool == "pooler" or (self.pool == "auto" and pooled is not None):
             return pooled.flatten(1)  # convolutional models give (batch, width, 1, 1)

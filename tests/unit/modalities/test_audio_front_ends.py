@@ -185,6 +185,7 @@ WHISPER = {
     "decoder_attention_heads": 2,
 }
 SWIN = {"patch_embeds_hidden_size": 8, "depths": [1, 1], "num_attention_heads": [1, 2], "hidden_size": 16}
+FUSED = {"audio_config": {**SWIN, "enable_fusion": True}, "text_config": {**SMALL, "vocab_size": 8}}
 CLAP = {"audio_config": SWIN, "text_config": {**SMALL, "vocab_size": 8}}
 
 
@@ -194,6 +195,7 @@ CLAP = {"audio_config": SWIN, "text_config": {**SMALL, "vocab_size": 8}}
         ("ast", {"name": "transformers:audio-spectrogram-transformer", "config": SMALL}),
         ("whisper", {"name": "transformers:whisper", "config": WHISPER}),
         ("clap", {"name": "transformers:clap", "config": CLAP}),
+        ("clap_fused", {"name": "transformers:clap", "config": FUSED}),
         ("imagebind", {"name": "transformers:audio-spectrogram-transformer", "config": SMALL}),
     ],
 )
@@ -204,3 +206,19 @@ def test_encoders_of_transformers_fit_their_front_end(front_end, encoder):
     vectors = build_tower(spec, 8, encoder=encoder).eval()(spec.collate([spec.transform(wave) for wave in waves]))
     assert vectors.shape == (2, 8) and torch.isfinite(vectors).all()
     assert not torch.allclose(vectors[0], vectors[1], atol=1e-4)
+
+
+def test_fused_clap_gets_what_its_own_extractor_says(monkeypatch):
+    """Vectors of a short and a long sound equal those of the model fed by its feature extractor."""
+    monkeypatch.setattr(np.random, "choice", lambda places: places[0])
+    spec = Audio(front_end="clap_fused")
+    encoder = build_tower(spec, 8, encoder={"name": "transformers:clap", "config": FUSED}).encoder.eval()
+    waves = [sound(seconds, 48_000) for seconds in (4.0, 14.0)]
+    inputs = ClapFeatureExtractor()(waves, sampling_rate=48_000, return_tensors="pt")
+    assert inputs["is_longer"].flatten().tolist() == [False, True]
+    with torch.no_grad():
+        ours = encoder(spec.collate([spec.transform(wave[:, None]) for wave in waves]))
+        theirs = encoder.network(**inputs).pooler_output
+        without = encoder.network(inputs["input_features"], is_longer=torch.zeros(2, 1, dtype=torch.bool)).pooler_output
+    torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-4)
+    assert (theirs - without)[1].abs().max() > 1e-3
