@@ -47,7 +47,7 @@ _TOWERS: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "audio": (
         "rgbt_stem",
         {"size": [128, 204], "stride": [10, 10], "drop_path": 0.1},
-        {"front_end": "imagebind"},
+        {"front_end": "imagebind", "mono": "first", "resample": True},  # as its release reads files
     ),
     "depth": (
         "depth_stem",

@@ -34,7 +34,7 @@ MEAN, STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.2757
 _ENCODER = "binder.towers.languagebind:LanguageBindEncoder"
 # branch -> (what the encoder does to its samples, options of the modality)
 _TOWERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
-    "audio": ({}, {"front_end": "languagebind"}),
+    "audio": ({}, {"front_end": "languagebind", "mono": "first", "resample": True}),  # as its release reads files
     "depth": (
         {"grey": True, "mean": MEAN, "std": STD},
         {"size": 224, "input": "depth", "near_m": 0.01, "far_m": 10.0},
