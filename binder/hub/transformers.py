@@ -28,7 +28,7 @@ _COPYABLE = ("clip", "siglip", "chinese_clip")
 class TransformersHub(FrozenHub):
     """A model of transformers that embeds texts and images, sounds or videos in one space, frozen.
 
-    CLIP, SigLIP, SigLIP 2 (fixed and NaFlex), ALIGN, AltCLIP, Chinese-CLIP, MetaCLIP 2, FLAVA, GroupViT, CLAP,
+    CLIP, SigLIP, SigLIP 2 (fixed and NaFlex), ALIGN, AltCLIP, Chinese-CLIP, MetaCLIP 2, FLAVA, CLAP,
     BLIP-2's contrastive head, PE-AV, and others that have `get_text_features` and its like.
 
     Attributes:
