@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from binder.config import RunConfig
     from binder.data import PairTable
+    from binder.errors import SampleError
     from binder.hub import Hub, open_hub
     from binder.modality import ModalitySpec
     from binder.registry import create_modality, modality_names, register_modality
@@ -25,6 +26,7 @@ _HOMES = {
     "ModalitySpec": "binder.modality",
     "PairTable": "binder.data",
     "RunConfig": "binder.config",
+    "SampleError": "binder.errors",
     "Space": "binder.space",
     "create_modality": "binder.registry",
     "evaluate": "binder.run",
@@ -41,6 +43,7 @@ __all__ = [
     "ModalitySpec",
     "PairTable",
     "RunConfig",
+    "SampleError",
     "Space",
     "create_modality",
     "evaluate",

@@ -18,9 +18,10 @@ from binder.check.samples import check_samples
 from binder.config.load import apply_override
 from binder.data import PairTable
 from binder.errors import ConfigError
+from binder.extras import extra_of
 from binder.hub import open_hub
 from binder.modality import ModalitySpec
-from binder.registry import create_modality, hub_schemes
+from binder.registry import HUBS, MODALITIES, create_modality, hub_schemes
 
 __all__ = ["CheckLine", "check_hub", "check_modality", "check_name", "check_samples"]
 
@@ -40,14 +41,17 @@ def check_name(
         RegistryError: nothing is known by that name.
         HubError: the hub cannot be loaded.
         TableError: no such table, or it lacks the modality.
-        ConfigError: a picture, options or data were given where there is none.
+        ConfigError: a picture, options or data were given where there is none, or an extra is not installed.
     """
-    if name.partition(":")[0] in hub_schemes():
+    scheme = name.partition(":")[0]
+    if scheme in hub_schemes():
+        _require_extra(HUBS, scheme)
         if picture is not None or options or data is not None:
             raise ConfigError.explain(
                 "a hub has no picture, options or data here", got=name, fix="name a modality, or leave them out"
             )
         return check_hub(open_hub(name, precision="float32"))  # the tolerances are those of float32
+    _require_extra(MODALITIES, name)
     settings: dict[str, Any] = {}
     for option in options:
         apply_override(settings, option)
@@ -58,6 +62,15 @@ def check_name(
     if picture is not None:
         _draw(spec, picture)
     return lines
+
+
+def _require_extra(group: str, name: str) -> None:
+    """Without its packages a plug-in can keep no promise: that is told, not listed as so many failures."""
+    extra = extra_of(group, name)
+    if extra is not None and extra.missing:
+        raise ConfigError.explain(
+            f"cannot check {name}", got=f"not installed: {', '.join(extra.missing)}", fix=f'pip install "{extra.name}"'
+        )
 
 
 def _draw(spec: ModalitySpec, path: Path) -> None:

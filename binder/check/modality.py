@@ -7,8 +7,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from binder.check.bad_inputs import check_bad_inputs
+from binder.check.bad_inputs import BAD_INPUT_CHECKS
 from binder.check.lines import CheckLine, NamedCheck, require, run_checks
+from binder.check.throughput import measure_modality
 from binder.check.tower import TOWER_CHECKS
 from binder.modality import ModalitySpec
 from binder.registry import load_object
@@ -110,7 +111,6 @@ def _check_pickle(spec: ModalitySpec) -> str:
 
 CHECKS: tuple[NamedCheck[ModalitySpec], ...] = (
     ("synthetic samples", _check_synthetic),
-    ("bad inputs", check_bad_inputs),
     ("transform", _check_transform),
     ("augment", _check_augment),
     ("collate", _check_collate),
@@ -118,6 +118,8 @@ CHECKS: tuple[NamedCheck[ModalitySpec], ...] = (
     ("show", _check_show),
     ("options", _check_options),
     ("pickle", _check_pickle),
+    *BAD_INPUT_CHECKS,
+    ("throughput", measure_modality),
 )
 
 

@@ -84,7 +84,7 @@ def content_hash(source: Source | None) -> str | None:
         case Path():
             return hash_file(source) if _is_file(source) else None
         case str():
-            return hash_bytes(source.encode("utf-8"))
+            return hash_bytes(source.encode("utf-8", "surrogatepass"))  # reading refuses what is not UTF-8
         case bytes():
             return hash_bytes(source)
         case np.ndarray():

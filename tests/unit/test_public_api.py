@@ -15,7 +15,7 @@ def run(code: str) -> None:
 
 
 def test_every_public_name_can_be_imported():
-    assert len(binder.__all__) == len(binder._HOMES) == 13
+    assert len(binder.__all__) == len(binder._HOMES) == 14
     for name in binder.__all__:
         assert getattr(binder, name).__module__.startswith("binder.")
     assert set(binder.__all__) <= set(dir(binder))
