@@ -133,6 +133,42 @@ def cache(
         console.print(f"{name}: {folder}", highlight=False)
 
 
+@app.command()
+def push(
+    path: Annotated[Path, typer.Argument(help="a run or space folder; a report in PATH/report goes onto the card")],
+    name: Annotated[str, typer.Argument(help="ORG/NAME on the model hub")],
+    licence: Annotated[str | None, typer.Option(help="of the whole, as the hub spells it, e.g. cc-by-4.0")] = None,
+    private: Annotated[bool, typer.Option("--private", help="if the repository is new")] = False,
+) -> None:
+    """Publish a space on a model hub, with a card written from its ledgers."""
+    from binder.evaluate import Report
+    from binder.space import Space
+    from binder.storage import is_complete
+
+    report = Report.load(path / "report") if is_complete(path / "report") else None
+    address = Space.load(path).push_to_hub(name, report=report, licence=licence, private=private or None)
+    console.print(address, highlight=False)
+
+
+@app.command()
+def export(
+    path: Annotated[Path, typer.Argument(help="a run or space folder")],
+    modality: Annotated[str, typer.Argument(help="whose tower to export")],
+    output: Annotated[Path, typer.Argument(help="a folder for the program and export.json")],
+    file_format: Annotated[str, typer.Option("--format", help="onnx, or torch for a .pt2")] = "onnx",
+) -> None:
+    """Write a tower as a program that runs without binder, after comparing the two."""
+    from binder.interop.export import export_tower
+    from binder.space import Space
+
+    parity = export_tower(Space.load(path), modality, output, file_format=file_format)
+    console.print(
+        f"{parity.samples} samples: largest difference {parity.largest_difference:.1e}, smallest cosine "
+        f"{parity.smallest_cosine:.7f}\nsaved in {output}",
+        highlight=False,
+    )
+
+
 @app.command(name="import")
 def import_checkpoint(
     layout: Annotated[str, typer.Argument(help="imagebind, languagebind or clap")],

@@ -1,1 +1,1 @@
-"""Others' tools: spaces in their protocols and formats. Floor: interop, above space; each file needs its own library."""
+"""Others' tools: spaces in their protocols and formats. Floor: interop, above space; a file needs its own library."""
