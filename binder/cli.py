@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from binder.errors import BinderError
@@ -23,6 +24,7 @@ _is_main_process = os.environ.get("RANK", "0") == "0"  # set by accelerate launc
 console = Console(quiet=not _is_main_process)
 
 Overrides = Annotated[list[str] | None, typer.Argument(help="KEY.SUBKEY=VALUE, e.g. train.epochs=3")]
+Markdown = Annotated[bool, typer.Option("--markdown", help="the whole table, as docs/ has it")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps")]
 
 
@@ -205,27 +207,30 @@ def check(
 
 
 @app.command()
-def modalities() -> None:
+def modalities(markdown: Markdown = False) -> None:
     """List the registered modalities and what their samples must be."""
-    from binder.registry import create_modality, modality_names
+    from binder.catalogue import modality_rows
 
-    table = Table("modality", "sample", "unit", "range", "rate", "from")
-    for name in modality_names():
-        spec = create_modality(name)
-        contract = spec.contract
-        span = "" if contract.value_range is None else f"{contract.value_range[0]:g} to {contract.value_range[1]:g}"
-        rate = "" if contract.rate_hz is None else f"{contract.rate_hz:g} Hz"
-        table.add_row(name, f"({contract.layout})", contract.unit, span, rate, spec.reference)
-    console.print(table)
+    _print_rows(modality_rows(), ("modality", "sample", "unit", "range", "rate", "extra", "from"), markdown)
 
 
 @app.command()
-def hubs() -> None:
-    """List the hub adapters."""
-    from binder.registry import hub_adapter, hub_schemes
+def hubs(markdown: Markdown = False) -> None:
+    """List the hub adapters and what they embed."""
+    from binder.catalogue import hub_rows
 
-    table = Table("hub", "adapter")
-    for scheme in hub_schemes():
-        adapter = hub_adapter(scheme)
-        table.add_row(f"{scheme}:...", (adapter.__doc__ or "").strip().split("\n")[0])
+    _print_rows(hub_rows(), ("hub", "what it is", "native modalities", "extra"), markdown)
+
+
+def _print_rows(rows: list[dict[str, str]], columns: tuple[str, ...], markdown: bool) -> None:
+    if markdown:
+        from binder.catalogue import to_markdown
+
+        typer.echo(to_markdown(rows), nl=False)
+        return
+    table = Table(*columns)
+    table.columns[0].no_wrap = True
+    table.columns[-1].overflow = "fold"  # what one has to type is not cut off
+    for row in rows:
+        table.add_row(*(escape(row[column].replace("`", "")) for column in columns))
     console.print(table)

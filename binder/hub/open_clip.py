@@ -41,6 +41,13 @@ class OpenClipHub(FrozenHub):
     CLIP, OpenCLIP, EVA-CLIP, MetaCLIP, SigLIP, SigLIP 2, MobileCLIP, PE-core, CoCa and every other architecture
     that the installed open_clip lists.
 
+    Native:
+        image, text
+
+    Quirks:
+        A text longer than the context is cut, counted and said once. A name needs its pretrained tag. A folder's
+        weights must be safetensors under a name that open_clip prefers to pickles.
+
     Attributes:
         truncation: counts the texts that were longer than the context.
     """

@@ -11,7 +11,14 @@ from binder.playground import hub_folder
 
 
 def open_playground_hub(model: str) -> Hub:
-    """The small CLIP that comes with binder, trained on playground scenes; `playground:clip`."""
+    """The small CLIP that comes with binder, trained on playground scenes; `playground:clip`.
+
+    Native:
+        image, text
+
+    Quirks:
+        It knows rendered scenes and their captions, and nothing else of the world.
+    """
     if model != "clip":
         raise HubError.explain("the playground has one hub", got=f"playground:{model}", choices=["playground:clip"])
     hub = OpenClipHub(f"local-dir:{hub_folder()}")

@@ -27,6 +27,13 @@ from binder.types import ImageTower, Sample
 class PrecomputedHub:
     """Vectors of any API, in Parquet or NPY, looked up by the content of a sample.
 
+    Native:
+        the modalities that the file names
+
+    Quirks:
+        Nothing runs: a sample is found by its text, content hash or file name, and one that is not in the file is an
+        error. Samples are not decoded.
+
     Attributes:
         model: whose vectors they are, as the file says.
         precision: float32, as vectors are given out; which precision made them is the file's affair.

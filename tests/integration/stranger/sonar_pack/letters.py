@@ -3,6 +3,7 @@
 import torch
 
 from binder.hub import FrozenHub
+from binder.hub.describe import check_texts
 
 
 class LetterHub(FrozenHub):
@@ -17,5 +18,6 @@ class LetterHub(FrozenHub):
         )
 
     def _forward(self, modality, samples):
-        counts = torch.stack([torch.bincount(torch.tensor(list(text.encode())), minlength=256) for text in samples])
+        texts = check_texts(self.name, list(samples))
+        counts = torch.stack([torch.bincount(torch.tensor(list(text.encode())), minlength=256) for text in texts])
         return self._model(counts.float().to(self._device))

@@ -68,8 +68,11 @@ def _decode(source):
     import io
 
     try:
-        return np.load(io.BytesIO(read_bytes(source)), allow_pickle=False)
+        array = np.load(io.BytesIO(read_bytes(source)), allow_pickle=False)
     except SampleError:
         raise
     except Exception as error:
         raise SampleError.explain("not a sonar recording", got=error, expected="a .npy file") from error
+    if not isinstance(array, np.ndarray):
+        raise SampleError.explain("an archive, not one array", expected="a .npy file")
+    return array
