@@ -28,10 +28,11 @@ def root() -> Path:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    skipped = [
-        report for report in terminalreporter.stats.get("skipped", []) if "real data absent" in str(report.longrepr)
-    ]
-    if skipped:
-        terminalreporter.write_line(
-            f"{len(skipped)} tests SKIPPED: no real data in {SHARED} (set BINDER_SHARED_DATA)", yellow=True
-        )
+    told = {
+        "real data absent": f"no real data in {SHARED} (set BINDER_SHARED_DATA)",
+        "extra absent": "not every plug-in was checked, because an extra is not installed (see -rs)",
+    }
+    for reason, text in told.items():
+        skipped = [report for report in terminalreporter.stats.get("skipped", []) if reason in str(report.longrepr)]
+        if skipped:
+            terminalreporter.write_line(f"{len(skipped)} tests SKIPPED: {text}", yellow=True)
