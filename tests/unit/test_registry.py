@@ -61,7 +61,7 @@ def test_an_unknown_name_lists_the_choices_and_the_fix():
 
 
 def test_options_that_a_modality_refuses_are_named_with_the_known_ones():
-    with pytest.raises(RegistryError, match=r"(?s)'audio' refuses.*loudness.*choices: +rate_hz, resample"):
+    with pytest.raises(RegistryError, match=r"(?s)'audio' refuses.*loudness.*choices: +front_end, rate_hz"):
         create_modality("audio", loudness=3)
     with pytest.raises(RegistryError, match=r"(?s)'audio' refuses.*mono"):
         create_modality("audio", mono="left")

@@ -57,7 +57,7 @@ def _same_from_disk(tower, encoder, folder: Path) -> TowerCheckpoint:
 
 @pytest.fixture(autouse=True)
 def offline(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)  # its environment variable is read once
 
 
 @pytest.mark.parametrize("model", ["test_vit", "test_convnext", "test_resnet"])
