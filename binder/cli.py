@@ -171,6 +171,23 @@ def export(
     )
 
 
+@app.command()
+def vectors(
+    path: Annotated[Path, typer.Argument(help="a run or space folder")],
+    table: Annotated[str, typer.Argument(help="the pair table to embed")],
+    output: Annotated[Path, typer.Argument(help="a folder in the layout of clip-retrieval")],
+    modalities: Annotated[str, typer.Option(help="which, with commas")] = "image,text",
+) -> None:
+    """Embed a table into a folder that clip-retrieval can index and serve."""
+    from binder.data import PairTable
+    from binder.interop.clip_retrieval import write_folder
+    from binder.space import Space
+
+    names = modalities.split(",")
+    rows = write_folder(Space.load(path), PairTable.open(table), output, modalities=names)
+    console.print(f"{rows} rows saved in {output}", highlight=False)
+
+
 @app.command(name="import")
 def import_checkpoint(
     layout: Annotated[str, typer.Argument(help="imagebind, languagebind or clap")],

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from datasets import Dataset
 
-from binder.data import folders, shards, sources
+from binder.data import clip_retrieval, folders, shards, sources
 from binder.data.mapping import is_text, map_columns
 from binder.errors import TableError
 from binder.modality import ModalitySpec
@@ -39,6 +39,8 @@ def load_table(
         return Opened(shards.load_shards(archives), archives[0].parent, tuple(archives))
     if path.is_file():
         return Opened(sources.load_file(path, verbatim=verbatim), path.parent)
+    if clip_retrieval.is_layout(path):
+        return Opened(clip_retrieval.load_metadata(path), path)
     if path.is_dir() and sources.is_saved_dataset(path):
         return Opened(sources.load_saved(path), path)
     if path.is_dir():
@@ -47,7 +49,8 @@ def load_table(
             raise TableError.explain(
                 "no table in this folder",
                 got=path.absolute(),
-                expected="subfolders named after modalities, .tar shards, or a dataset written by save_to_disk",
+                expected="subfolders named after modalities, .tar shards, a dataset written by save_to_disk, or "
+                "metadata/ beside img_emb/ as clip-retrieval writes them",
                 fix="name the table file itself if there is one",
             )
         chosen = map_columns(names, columns and _that_exist(columns, names), specs)

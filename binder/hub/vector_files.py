@@ -95,12 +95,26 @@ def write_vectors(
     Raises:
         HubError: numbers of samples and vectors differ, or a sample has no content, such as a file that is missing.
     """
-    tables = []
+    keyed = {}
     for modality, (sources, rows) in vectors.items():
         keys = [content_hash(source) for source in sources]
         if None in keys or len(keys) != len(rows):
             got = f"{len(rows)} vectors for {len(keys)} samples, {keys.count(None)} of them without content"
             raise HubError.explain(f"cannot write {modality} vectors", got=got, expected="one vector per sample")
+        keyed[modality] = (keys, rows)
+    write_keyed(path, keyed, model=model, licence=licence)
+
+
+def write_keyed(
+    path: Path | str,
+    vectors: Mapping[str, tuple[Sequence[str], Float[np.ndarray, "sample dim"]]],
+    *,
+    model: str,
+    licence: str | None = None,
+) -> None:
+    """As `write_vectors`, where the keys are known: modality -> (keys, vectors)."""
+    tables = []
+    for modality, (keys, rows) in vectors.items():
         held = pa.FixedSizeListArray.from_arrays(np.asarray(rows, np.float32).reshape(-1), rows.shape[1])
         facts = {column: [value] * len(keys) for column, value in (("model", model), ("licence", licence))}
         tables.append(pa.table({"modality": [modality] * len(keys), "key": keys, "vector": held, **facts}))
