@@ -119,7 +119,7 @@ def _metadata(table: PairTable) -> pa.Table:
     columns: dict[str, list[str | None]] = {"id": list(table.ids)}
     if "image" in table.columns:
         cells = enumerate(table.cell(row, "image") for row in range(len(table)))
-        columns["image_path"] = [str(one) if isinstance(one, Path) else table.ids[row] for row, one in cells]
+        columns["image_path"] = [str(one.absolute()) if isinstance(one, Path) else table.ids[row] for row, one in cells]
     if "text" in table.columns:
         columns["caption"] = [str(table.cell(row, "text")) for row in range(len(table))]
     return pa.table(columns)

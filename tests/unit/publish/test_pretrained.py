@@ -12,8 +12,10 @@ import pytest
 import yaml
 from evaluate_parts import encode, make_ledger, make_rows
 from tiny_models import TEXTS, save_family
+from typer.testing import CliRunner
 from untrained_space import synthetic, untrained_space
 
+from binder.cli import app
 from binder.errors import ArtifactError
 from binder.evaluate import Report, evaluate_space
 from binder.hub import open_hub
@@ -166,6 +168,16 @@ def test_a_pushed_space_is_a_repository_that_opens_by_its_name(space: Space, hub
     assert np.array_equal(opened.encode(imu=SOUNDS)["imu"], space.encode(imu=SOUNDS)["imu"])
     Space.from_pretrained("me/it", revision="v1", token="t")
     assert hub.calls[-1][1] == {"repo_id": "me/it", "revision": "v1", "token": "t"}
+
+
+def test_the_command_takes_the_report_of_the_run(space: Space, hub: _FakeHub, tmp_path: Path) -> None:
+    space.save(tmp_path / "run" / "space")
+    _report(space).save(tmp_path / "run" / "report")
+    done = CliRunner().invoke(app, ["push", str(tmp_path / "run"), "me/it", "--licence", "mit"])
+    assert done.exit_code == 0 and done.output.strip() == "https://hub.test/me/it", done.output
+    assert hub.calls[1][1]["private"] is None  # the account's default
+    front, body = _front(hub.folder / "me/it")
+    assert front["license"] == "mit" and "| imu -> text |" in body
 
 
 def test_a_hub_in_a_local_folder_travels_with_the_space(tmp_path: Path) -> None:
