@@ -14,6 +14,8 @@ from rich.table import Table
 
 from binder.errors import BinderError
 
+_WIDE = 140  # columns of a terminal that shows all of a table
+
 app = typer.Typer(
     help="Bind any modality to a frozen hub encoder, and prove what emerges.",
     no_args_is_help=True,
@@ -228,7 +230,7 @@ def modalities(markdown: Markdown = False) -> None:
     """List the registered modalities and what their samples must be."""
     from binder.catalogue import modality_rows
 
-    _print_rows(modality_rows(), ("modality", "sample", "unit", "range", "rate", "extra", "from"), markdown)
+    _print_rows(modality_rows(), ("modality", "sample", "unit", "range", "rate"), ("extra", "from"), markdown)
 
 
 @app.command()
@@ -236,15 +238,16 @@ def hubs(markdown: Markdown = False) -> None:
     """List the hub adapters and what they embed."""
     from binder.catalogue import hub_rows
 
-    _print_rows(hub_rows(), ("hub", "what it is", "native modalities", "extra"), markdown)
+    _print_rows(hub_rows(), ("hub", "what it is", "native modalities"), ("extra",), markdown)
 
 
-def _print_rows(rows: list[dict[str, str]], columns: tuple[str, ...], markdown: bool) -> None:
+def _print_rows(rows: list[dict[str, str]], columns: tuple[str, ...], if_wide: tuple[str, ...], markdown: bool) -> None:
     if markdown:
         from binder.catalogue import to_markdown
 
         typer.echo(to_markdown(rows), nl=False)
         return
+    columns += if_wide if console.width >= _WIDE else ()
     table = Table(*columns)
     table.columns[0].no_wrap = True
     table.columns[-1].overflow = "fold"  # what one has to type is not cut off
