@@ -66,7 +66,7 @@ class PairTable:
         Args:
             source: a .csv, .jsonl, .json or .parquet file; a folder of per-modality subfolders (see
                 `binder.data.folders`); WebDataset shards (`shards/{000..009}.tar`, `shards/*.tar`, a folder of
-                them); a folder written by `save_to_disk`; or a hub dataset ORG/NAME.
+                them); a folder that clip-retrieval wrote; one written by `save_to_disk`; or a hub dataset ORG/NAME.
             columns: modality -> column (or subfolder, or extension). Default: every column named like a modality.
             id: column of unique names; default `id`, else row numbers.
             group: column of groups; default `group` where there is one.
