@@ -24,7 +24,6 @@ from binder.registry import MODALITIES
 from binder.space import Space
 from binder.towers import Tower
 
-
 NAMES = sorted(point.name for point in entry_points(group=MODALITIES))  # without those that other tests register
 
 
