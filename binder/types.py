@@ -87,6 +87,7 @@ class InputContract:
         rate_hz: samples per second along the "time" axis; None where time is not sampled.
         min_length: smallest size of the first axis (or number of characters).
         length: what `transform` does with other lengths.
+        nan_is_missing: whether NaN in a source says "not measured" and is replaced by `read`; samples never hold it.
     """
 
     layout: str
@@ -96,6 +97,7 @@ class InputContract:
     rate_hz: float | None = None
     min_length: int = 1
     length: LengthPolicy = LengthPolicy()
+    nan_is_missing: bool = False
 
     def check(self, sample: Sample) -> None:
         """Raise unless `sample` keeps the contract.

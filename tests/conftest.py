@@ -5,6 +5,11 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+import torch
+
+# The models are tiny: a second thread costs more than it gives, and the more the busier the machine is.
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what tests start
+torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
 
 hypothesis.settings.register_profile("binder", deadline=None)  # a busy machine is no failure
 hypothesis.settings.load_profile("binder")

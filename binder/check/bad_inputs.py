@@ -105,9 +105,13 @@ def _zero_samples(spec: ModalitySpec, folder: Path) -> Iterator[Case]:
 
 
 def _not_finite(spec: ModalitySpec, folder: Path) -> Iterator[Case]:
-    if not _is_text(spec):
-        for name, value in (("NaN", np.nan), ("infinity", np.inf), ("minus infinity", -np.inf)):
-            yield from _both(folder, name, _with(_array(spec), value))
+    if _is_text(spec):
+        return
+    values = {"infinity": np.inf, "minus infinity": -np.inf}
+    if not spec.contract.nan_is_missing:
+        values["NaN"] = np.nan
+    for name, value in values.items():
+        yield from _both(folder, name, _with(_array(spec), value))
 
 
 def _wrong_channels(spec: ModalitySpec, folder: Path) -> Iterator[Case]:

@@ -100,7 +100,11 @@ _PIXELS = {
 
 
 def _find_branches(path: Path) -> dict[str, Path]:
-    folders = [path, *sorted(path.iterdir())] if path.is_dir() else []
+    if not path.is_dir():
+        raise ArtifactError.explain(
+            "LanguageBind comes as folders", got=path, expected="a folder that holds one per branch, or is one"
+        )
+    folders = [path, *sorted(path.iterdir())]
     branches: dict[str, Path] = {}
     for folder in folders:
         kind = read_json(folder / "config.json").get("model_type", "") if (folder / "config.json").is_file() else ""

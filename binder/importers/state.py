@@ -5,6 +5,7 @@ No code that a file may carry is run: safetensors, or pickles through torch's lo
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from zipfile import is_zipfile
 
 import torch
 from safetensors.torch import load_file
@@ -44,8 +45,8 @@ class State:
         if name not in self._weights:
             raise ArtifactError.explain(
                 f"{self.source} is not of the layout that is imported",
-                got=f"no weight {name}",
-                choices=sorted(self._weights)[: 2 * _SHOWN],
+                got=f"no weight {name}; among its {len(self._weights)} are "
+                + (", ".join(sorted(self._weights)[:_SHOWN]) or "none"),
                 fix="check that it is the published checkpoint, and of which model",
             )
         weight = self._weights.pop(name)
@@ -110,7 +111,9 @@ def read_state(path: Path) -> State:
     path = Path(path)
     if not path.is_file() or path.suffix not in (".safetensors", *_PICKLES):
         raise ArtifactError.explain(
-            "not a checkpoint file", got=path, expected=f"an existing file: .safetensors, {', '.join(_PICKLES)}"
+            "not a checkpoint file",
+            got=f"{path} ({'a folder' if path.is_dir() else 'a file' if path.exists() else 'not there'})",
+            expected=f"a file: .safetensors, {', '.join(_PICKLES)}",
         )
     weights = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
     if all(name.startswith("module.") for name in weights):  # saved from a parallel wrapper
@@ -120,14 +123,15 @@ def read_state(path: Path) -> State:
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
     try:
-        # a memory map, so that a checkpoint of gigabytes is read as it is used
-        content = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except Exception as error:  # unpickling errors, and those of a broken or old file
+        # a memory map, so that a checkpoint of gigabytes is read as it is used; files of before torch 1.6 are no zips
+        content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
+    except Exception as error:  # unpickling errors, and those of a broken file
+        reason, _, _ = str(error).partition("\n")
         raise ArtifactError.explain(
             "cannot read the checkpoint",
-            got=f"{path} ({type(error).__name__}: {str(error).splitlines()[0]})",
+            got=f"{path} ({type(error).__name__}: {reason or 'it ends too early'})",
             expected="tensors by name; binder runs no code of a pickle",
-            fix="save it anew with safetensors.torch.save_file",
+            fix="download it again, or save its tensors with safetensors.torch.save_file",
         ) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):

@@ -67,6 +67,7 @@ class Skeleton(ModalitySpec):
             value_range=(-self.range_m, self.range_m),
             min_length=2,
             length=LengthPolicy(kind="stretch", length=self.num_frames),
+            nan_is_missing=self.missing == "mask",
         )
 
     def read(self, source: Source) -> np.ndarray:

@@ -80,6 +80,11 @@ PADDED = {
 }
 
 
+def test_a_modality_that_reads_nan_as_missing_says_so_in_its_contract() -> None:
+    lines = check_modality(create_modality("skeleton", missing="mask"))
+    assert [line for line in lines if not line.passed] == []
+
+
 @pytest.mark.parametrize(("name", "options"), PADDED.values(), ids=PADDED)
 def test_what_pads_its_batches_is_checked_on_samples_of_several_lengths(name, options):
     lines = {line.name: line for line in check_modality(create_modality(name, **options))}
