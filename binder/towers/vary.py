@@ -33,6 +33,25 @@ def random_crop(
     return torch.nn.functional.interpolate(crop, size=(size, size), mode="bilinear", align_corners=False)[0]
 
 
+def random_look(
+    pictures: Float[Tensor, "*lead size size"], generator: Generator, *, smallest: float, flip: bool
+) -> tuple[Float[Tensor, "*lead size size"], float]:
+    """One `random_crop` for all pictures, perhaps mirrored, and how far to change their values.
+
+    Args:
+        pictures: square; channels or frames of one sample.
+        generator: all chance.
+        smallest: see `random_crop`.
+        flip: mirror every second sample.
+
+    Returns:
+        The pictures, and a number drawn uniformly from -1 to 1.
+    """
+    varied = random_crop(pictures.reshape(-1, *pictures.shape[-2:]), generator, smallest=smallest).view(pictures.shape)
+    change, coin = torch.rand(2, generator=generator).tolist()
+    return (varied.flip(-1) if flip and coin < 0.5 else varied), 2 * change - 1
+
+
 def time_path(length: int, *, crop: float, warp: float, generator: Generator) -> Float[Tensor, " length"]:
     """Draw increasing positions in 0..length-1 at which to read a sequence again: another tempo.
 

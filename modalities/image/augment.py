@@ -1,10 +1,9 @@
 """Varies a prepared image in training; called by `Image.augment`."""
 
-import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from binder.towers.vary import random_crop
+from binder.towers.vary import random_look
 
 
 def vary_image(
@@ -24,7 +23,5 @@ def vary_image(
         brightness: the largest relative change.
         flip: mirror every second image.
     """
-    varied = random_crop(image, generator, smallest=smallest_crop)
-    change, coin = torch.rand(2, generator=generator).tolist()
-    varied = varied * (1 + brightness * (2 * change - 1))
-    return varied.flip(-1) if flip and coin < 0.5 else varied
+    varied, change = random_look(image, generator, smallest=smallest_crop, flip=flip)
+    return varied * (1 + brightness * change)

@@ -1,10 +1,9 @@
 """Varies a prepared thermal picture in training; called by `Thermal.augment`."""
 
-import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from binder.towers.vary import random_crop
+from binder.towers.vary import random_look
 
 
 def vary_thermal(
@@ -24,7 +23,5 @@ def vary_thermal(
         drift: the largest offset, in units of the tensor; uncooled cameras drift between shutter events.
         flip: mirror every second picture.
     """
-    varied = random_crop(picture, generator, smallest=smallest_crop)
-    offset, coin = torch.rand(2, generator=generator).tolist()
-    varied = varied + drift * (2 * offset - 1)
-    return varied.flip(-1) if flip and coin < 0.5 else varied
+    varied, change = random_look(picture, generator, smallest=smallest_crop, flip=flip)
+    return varied + drift * change

@@ -1,10 +1,9 @@
 """Varies the frames of a video in training, all alike; called by `Video.augment`."""
 
-import torch
 from jaxtyping import Float
 from torch import Generator, Tensor
 
-from binder.towers.vary import random_crop
+from binder.towers.vary import random_look
 
 
 def vary_video(
@@ -24,8 +23,5 @@ def vary_video(
         brightness: the largest relative change.
         flip: mirror every second video.
     """
-    pictures = frames.reshape(-1, *frames.shape[-2:])  # as channels of one picture, so that one crop cuts them all
-    varied = random_crop(pictures, generator, smallest=smallest_crop).view(frames.shape)
-    change, coin = torch.rand(2, generator=generator).tolist()
-    varied = varied * (1 + brightness * (2 * change - 1))
-    return varied.flip(-1) if flip and coin < 0.5 else varied
+    varied, change = random_look(frames, generator, smallest=smallest_crop, flip=flip)
+    return varied * (1 + brightness * change)
