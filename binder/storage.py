@@ -19,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from binder.errors import ArtifactError
 
 MANIFEST = "manifest.json"
@@ -216,3 +218,17 @@ def _commit() -> str | None:
         return None
     done = subprocess.run(["git", "-C", str(root), "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
     return done.stdout.strip() or None
+
+
+def card_licence(folder: Path) -> str | None:
+    """The licence that the model card of a local directory (README.md front matter) states."""
+    card = folder / "README.md"
+    if not card.is_file():
+        return None
+    parts = card.read_text(encoding="utf-8").split("---\n", 2)
+    try:
+        facts = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0].strip() else None
+    except yaml.YAMLError:
+        return None
+    licence = facts.get("license") if isinstance(facts, dict) else None
+    return licence if isinstance(licence, str) else None

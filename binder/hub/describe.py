@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
-import yaml
 from jaxtyping import Float32, UInt8
 from PIL import Image
 
@@ -111,20 +110,6 @@ def check_texts(hub: str, samples: list[Sample]) -> list[str]:
         if not isinstance(sample, str):
             raise HubError.explain(f"{hub} cannot embed this text", got=type(sample).__name__, expected="str")
     return samples  # pyright: ignore[reportReturnType]
-
-
-def card_licence(folder: Path) -> str | None:
-    """The licence that the model card of a local directory (README.md front matter) states."""
-    card = folder / "README.md"
-    if not card.is_file():
-        return None
-    parts = card.read_text(encoding="utf-8").split("---\n", 2)
-    try:
-        facts = yaml.safe_load(parts[1]) if len(parts) == 3 and not parts[0].strip() else None
-    except yaml.YAMLError:
-        return None
-    licence = facts.get("license") if isinstance(facts, dict) else None
-    return licence if isinstance(licence, str) else None
 
 
 @contextmanager

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 from binder.errors import HubError
 from binder.hub.describe import (
     TruncationCounter,
-    card_licence,
     check_folder,
     check_texts,
     describe_tokenizer,
@@ -27,6 +26,7 @@ from binder.hub.describe import (
 )
 from binder.hub.logits import read_logits
 from binder.hub.protocol import FrozenHub
+from binder.storage import card_licence
 from binder.types import Sample
 
 _CONFIG = "open_clip_config.json"

@@ -14,7 +14,6 @@ from torch import Tensor
 from binder.errors import HubError
 from binder.hub.describe import (
     TruncationCounter,
-    card_licence,
     check_texts,
     describe_tokenizer,
     hub_name,
@@ -28,7 +27,7 @@ from binder.hub.describe import (
 from binder.hub.heads import MODALITIES
 from binder.hub.inputs import processor_settings, sound_options
 from binder.hub.protocol import FrozenHub
-from binder.storage import read_json
+from binder.storage import card_licence, read_json
 from binder.types import Sample
 
 MINILM = "minilm"

@@ -15,8 +15,9 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from binder.errors import HubError
-from binder.hub.describe import card_licence, check_folder, hub_name, local_folder, to_pil
+from binder.hub.describe import check_folder, hub_name, local_folder, to_pil
 from binder.hub.protocol import FrozenHub
+from binder.storage import card_licence
 from binder.types import Sample
 
 _REMOTE = "hf-hub:"

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from binder.errors import HubError
-from binder.hub.describe import card_licence, check_folder, hub_name, load_checked, local_folder
+from binder.hub.describe import check_folder, hub_name, load_checked, local_folder
 from binder.hub.heads import Head, find_heads
 from binder.hub.inputs import Inputs, TextInputs, audio_inputs, equal_shapes, image_inputs, video_inputs
 from binder.hub.logits import read_logits
 from binder.hub.protocol import FrozenHub
+from binder.storage import card_licence
 from binder.types import Sample
 
 # SigLIP's own tokenizer lower-cases; SigLIP 2 was trained on lower case (Tschannen et al., 2025, arXiv:2502.14786),

@@ -108,14 +108,3 @@ def weights_origin(name: str, source: Path | str, **facts: Any) -> dict[str, Any
     path = Path(source)
     hashed = {"hash": hash_file(path)} if path.is_file() else {}
     return {"encoder": name, "weights": str(source), **hashed, **facts}
-
-
-def folder_licence(folder: Path) -> str | None:
-    """The licence that the model card of a directory states."""
-    from huggingface_hub import ModelCard
-
-    card = folder / "README.md"
-    if not card.is_file():
-        return None
-    licence = ModelCard.load(card, ignore_metadata_errors=True).data.to_dict().get("license")
-    return licence if isinstance(licence, str) else None

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from binder.errors import RegistryError
+from binder.storage import card_licence
 from binder.towers.library import (
     LibraryEncoder,
     building,
     by_frames,
-    folder_licence,
     pad_to_multiple,
     weights_origin,
 )
@@ -118,7 +118,7 @@ def _safe_file(name: str, file: str) -> dict[str, str]:
 def _origin(name: str, load: bool | str, folder: Path | None, config: Mapping[str, Any]) -> dict[str, Any]:
     facts = {key: config.get(key) for key in ("tag", "hf_hub_id", "origin_url")}
     if folder is not None:
-        facts["licence"] = folder_licence(folder)
+        facts["licence"] = card_licence(folder)
     weights = load if isinstance(load, str) else folder / "model.safetensors" if folder is not None else name
     return weights_origin(name, weights, **{"licence": config.get("license"), **facts})
 

@@ -16,8 +16,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from binder.errors import RegistryError
+from binder.storage import card_licence
 from binder.towers.image_networks import adapt_channels
-from binder.towers.library import LibraryEncoder, building, by_frames, folder_licence, weights_origin
+from binder.towers.library import LibraryEncoder, building, by_frames, weights_origin
 
 Pool = Literal["auto", "pooler", "first", "mean"]
 
@@ -237,6 +238,6 @@ def _check_complete(name: str, report: Any, pool: Pool) -> None:
 
 def _origin(name: str, model: str, settings: Any) -> dict[str, Any]:
     folder = Path(model)
-    licence = folder_licence(folder) if folder.is_dir() else None
+    licence = card_licence(folder) if folder.is_dir() else None
     weights = folder / "model.safetensors" if folder.is_dir() else model
     return weights_origin(name, weights, commit=getattr(settings, "_commit_hash", None), licence=licence)
