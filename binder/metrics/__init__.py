@@ -2,7 +2,8 @@
 
 Called by the trainer's validation and by `binder.evaluate`; knows neither models nor tables.
 `ranking` scores, `chance` says what blind guessing would score, `bootstrap` says how sure we are,
-`shared` foresees from one tower whether others will find it.
+`shared` foresees from one tower whether others will find it, `composition` from two legs what they give together.
+`geometry` and `hubness` describe where vectors lie, `calibration` turns scores into probabilities.
 """
 
 from binder.metrics.bootstrap import (
@@ -13,7 +14,18 @@ from binder.metrics.bootstrap import (
     group_weights,
     percentile_interval,
 )
+from binder.metrics.calibration import MatchModel, calibration_error, fit_match, foresee_match
 from binder.metrics.chance import chance_metrics, median_best_rank
+from binder.metrics.composition import expected_hit, product_excess
+from binder.metrics.geometry import (
+    alignment,
+    centroid_distance,
+    effective_dimension,
+    effective_rank,
+    separability,
+    uniformity,
+)
+from binder.metrics.hubness import Hubness, hubness
 from binder.metrics.ranking import (
     CUTOFFS,
     RankTable,
@@ -30,19 +42,33 @@ __all__ = [
     "CONFIDENCE",
     "CUTOFFS",
     "SOUND",
+    "Hubness",
     "Interval",
+    "MatchModel",
     "RankTable",
+    "alignment",
+    "calibration_error",
+    "centroid_distance",
     "chance_metrics",
     "cluster_bootstrap",
     "cluster_means",
     "cutoffs_within",
+    "effective_dimension",
+    "effective_rank",
+    "expected_hit",
+    "fit_match",
+    "foresee_match",
     "group_weights",
+    "hubness",
     "median_best_rank",
     "percentile_interval",
+    "product_excess",
     "rank_blocks",
     "rank_metrics",
     "rank_variants",
     "retrieval_scores",
     "rows_per_block",
+    "separability",
     "shared_score",
+    "uniformity",
 ]

@@ -1,0 +1,56 @@
+"""What two legs through the hub promise for a pair that was never trained. Floor: metrics.
+
+Let b be hub vectors, m_b their mean, v = E|b - m_b|^2 = 1 - |m_b|^2 their spread. If the hub determines what a and c
+share, a = m_a + p (b - m_b) + u and c = m_c + q (b - m_b) + w, with residuals u and w that nothing joins. The *excess*
+of a match is what its score lies above that of a random pair:
+
+    excess(a, b) = p v,   excess(c, b) = q v,   excess(a, c) = p q v = excess(a, b) excess(c, b) / v.
+
+A constant offset of a modality, which the hub loss can't see, cancels. In a gallery of N with non-matching scores of
+spread s, the match wins when it beats the largest of N - 1 of them; with normal scores
+
+    hit@1 = integral of Phi(z)^(N-1) phi(z - d) dz,   d = excess / s.
+
+A measured excess above the product says that a and c share what the hub does not carry; one below it, that what each
+leg carries is not the same. Source: reasoning of docs/shared_space.md; the independent-residual case of methods on
+hub-mediated alignment, and the law of the unconscious contrastive learner (https://arxiv.org/abs/2501.11326).
+"""
+
+import numpy as np
+from scipy.integrate import quad
+from scipy.stats import norm
+
+from binder.errors import MetricError
+
+
+def product_excess(first: float, second: float, hub_spread: float) -> float:
+    """Excess that two legs promise: excess(a, b) excess(c, b) / v.
+
+    Args:
+        first: excess of a leg.
+        second: excess of the other leg.
+        hub_spread: v = 1 - |mean of the hub's unit vectors|^2, in (0, 1].
+
+    Raises:
+        MetricError: a hub without spread.
+    """
+    if not 0 < hub_spread <= 1 + 1e-6:
+        raise MetricError.explain("hub vectors have no spread", got=hub_spread, expected="0 < 1 - |mean|^2 <= 1")
+    return first * second / hub_spread
+
+
+def expected_hit(separation: float, num_gallery: int) -> float:
+    """Chance that one match outscores N - 1 independent normal non-matches, `separation` spreads below it.
+
+    Args:
+        separation: d = excess / spread of non-matching scores.
+        num_gallery: N, at least 1.
+    """
+    if num_gallery < 1:
+        raise MetricError.explain("no gallery", got=num_gallery, expected="N >= 1")
+    low, high = min(separation, 0.0) - 9, max(separation, 0.0) + 9
+    value, _ = quad(
+        lambda z: np.exp((num_gallery - 1) * norm.logcdf(z)) * norm.pdf(z - separation),
+        low, high, points=[separation], limit=200,
+    )  # fmt: skip
+    return float(min(max(value, 0.0), 1.0))
