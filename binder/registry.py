@@ -5,17 +5,23 @@ decorator `@register_modality`, or a `module:OBJECT` reference. binder itself im
 modality; its own come through the entry points as a stranger's would.
 """
 
+import difflib
 import importlib
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
 from importlib.metadata import entry_points
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
 
 from binder.errors import RegistryError
 from binder.modality import ModalitySpec
 
 MODALITIES = "binder.modalities"
 HUBS = "binder.hubs"
+
+# pydantic's kind of fault -> what was expected, where its message speaks of Python
+_WORDS = {"sequence_str": "a list", "is_instance_of": "a list"}
 
 ModalityClass = TypeVar("ModalityClass", bound=type[ModalitySpec])
 _decorated: dict[str, type[ModalitySpec]] = {}
@@ -68,24 +74,51 @@ def create_modality(name: str, **options: Any) -> ModalitySpec:
     """Build the modality `name` with `options` (the fields of its dataclass).
 
     Raises:
-        RegistryError: unknown name, unknown option, or an option value the modality refuses.
+        RegistryError: unknown name, unknown option, or a value of another type than the option's.
+        ConfigError: a value that the modality does not allow.
     """
     cls = modality_class(name)
     try:
-        return cls(**_as_declared(cls, options))
+        return cls(**_as_declared(name, cls, options))
     except (TypeError, ValueError) as error:
-        choices = [field.name for field in fields(cls)] if is_dataclass(cls) else []
         raise RegistryError.explain(
-            f"modality {name!r} refuses its options", got=f"{options} ({error})", choices=choices
+            f"modality {name!r} refuses its options", got=f"{options} ({error})", choices=_option_types(cls)
         ) from error
 
 
-def _as_declared(cls: type, options: dict[str, Any]) -> dict[str, Any]:
-    """Make whole numbers of float options floats: `50` and `50.0` in a config are one modality."""
-    fields = getattr(cls, "__dataclass_fields__", {})
-    floats = {key for key, field in fields.items() if field.type in (float, float | None)}
-    whole = [key for key, value in options.items() if type(value) is int and key in floats]
-    return {**options, **{key: float(options[key]) for key in whole}}
+def _as_declared(name: str, cls: type, options: dict[str, Any]) -> dict[str, Any]:
+    """The options in the types that the modality declares: `50` and `50.0` in a config are one modality.
+
+    Raises:
+        RegistryError: an option that it does not have, or a value of another type.
+    """
+    types = _option_types(cls)
+    unknown = sorted(options.keys() - types.keys())
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], types, n=1)
+        raise RegistryError.explain(
+            f"modality {name!r} has no option {unknown[0]}",
+            got=f"{unknown[0]}={options[unknown[0]]!r}",
+            choices=types,
+            fix=f"did you mean {near[0]}?" if near else None,
+        )
+    return {option: _of_type(types[option], value, f"{option} of {name}") for option, value in options.items()}
+
+
+def _option_types(cls: type) -> dict[str, Any]:
+    """Option -> declared type, in the order of the class."""
+    hints = get_type_hints(cls)
+    return {field.name: hints[field.name] for field in fields(cls)} if is_dataclass(cls) else {}
+
+
+def _of_type(kind: Any, value: Any, what: str) -> Any:
+    try:
+        return TypeAdapter(kind).validate_python(value, strict=True)
+    except ValidationError as error:
+        expected = {
+            _WORDS.get(fault["type"], fault["msg"].removeprefix("Input should be ")) for fault in error.errors()
+        }
+        raise RegistryError.explain(f"option {what}", got=repr(value), expected=" or ".join(sorted(expected))) from None
 
 
 def hub_schemes() -> list[str]:

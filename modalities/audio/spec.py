@@ -6,10 +6,12 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from torch import Generator, Tensor, nn
 
+from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.towers.parts import pad_parts
 from binder.types import Batch, InputContract, LengthPolicy, Source
 from modalities.audio import augment, encoder, front_ends, mel, read, show, transform, windows
+from modalities.options import check_choices, check_ranges
 
 Mono = Literal["mix", "first", "refuse"]
 Length = Literal["crop_or_pad", "exact", "any"]
@@ -59,30 +61,36 @@ class Audio(ModalitySpec):
     mel_mask: float = 0.15
 
     def __post_init__(self) -> None:
-        if self.front_end not in front_ends.FRONT_ENDS:
-            raise ValueError(f"expected front_end in {tuple(front_ends.FRONT_ENDS)}")
+        check_choices(self, front_end=front_ends.FRONT_ENDS)
         for option in ("rate_hz", "seconds", "num_mels", "view_policy"):
             if getattr(self, option) is None:
                 object.__setattr__(self, option, getattr(self._front_end, option))
         self._check_options()
 
     def _check_options(self) -> None:
-        if self.mono not in get_args(Mono) or self.length not in get_args(Length):
-            raise ValueError(f"expected mono in {get_args(Mono)} and length in {get_args(Length)}")
+        check_choices(self, mono=get_args(Mono), length=get_args(Length))
         if self.view_policy not in self._front_end.views:
-            raise ValueError(f"expected view_policy in {self._front_end.views} with front_end {self.front_end}")
-        if self.length != "crop_or_pad" and self.view_policy != "clip":
-            raise ValueError(f"length {self.length} is for view_policy clip")
-        if self.length == "any" and self.front_end != "binder":
-            raise ValueError("length any is for front_end binder: the pictures of the others have one width")
-        if self.rate_hz < 1000 or self.num_mels < 8 or self.max_amplitude < 1 or self.gain_db < 0 or self.num_clips < 1:
-            raise ValueError(
-                "expected rate_hz >= 1000, num_mels >= 8, max_amplitude >= 1, gain_db >= 0, num_clips >= 1"
+            raise ConfigError.explain(
+                f"option view_policy of audio with front_end: {self.front_end}",
+                got=repr(self.view_policy),
+                choices=self._front_end.views,
             )
-        if self.seconds < mel.WINDOW_SECONDS:
-            raise ValueError(f"expected seconds >= {mel.WINDOW_SECONDS}, one analysis window")
-        if not all(0 <= share < 1 for share in (self.shift, self.time_mask, self.mel_mask)):
-            raise ValueError("expected shift, time_mask and mel_mask in [0, 1)")
+        if self.length != "crop_or_pad" and self.view_policy != "clip":
+            raise ConfigError.explain(
+                f"option length of audio with view_policy: {self.view_policy}",
+                got=repr(self.length),
+                expected="crop_or_pad",
+                fix="set view_policy: clip, or leave length out",
+            )
+        if self.length == "any" and self.front_end != "binder":
+            raise ConfigError.explain(
+                f"option length of audio with front_end: {self.front_end}, whose pictures have one width",
+                got="any",
+                fix="set front_end: binder, or leave length out",
+            )
+        check_ranges(self, rate_hz=">= 1000", num_mels=">= 8", max_amplitude=">= 1", gain_db=">= 0", num_clips=">= 1")
+        check_ranges(self, seconds=f">= {mel.WINDOW_SECONDS}")  # one analysis window
+        check_ranges(self, **dict.fromkeys(("shift", "time_mask", "mel_mask"), ">= 0, < 1"))
 
     @property
     def _front_end(self) -> front_ends.FrontEnd:

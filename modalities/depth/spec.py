@@ -12,6 +12,7 @@ from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.depth.read import OUTSIDE, UNITS, read_depth, to_stored
 from modalities.depth.show import draw_maps
+from modalities.options import check_choices, check_ranges
 
 if TYPE_CHECKING:
     import torch
@@ -76,18 +77,9 @@ class Depth(ModalitySpec):
     time_warp: float = 0.4
 
     def __post_init__(self) -> None:
-        choices = {"unit": UNITS, "outside": OUTSIDE, "input": INPUTS, "centre": ("none", "clip")}
-        for option, allowed in choices.items():
-            if getattr(self, option) not in allowed:
-                raise ConfigError.explain(
-                    f"unknown {option} of depth", got=repr(getattr(self, option)), choices=allowed
-                )
-        if not 0 < self.near_m < self.far_m or not self.per_unit > 0:
-            raise ConfigError.explain(
-                "depth range",
-                got=f"near_m {self.near_m}, far_m {self.far_m}, per_unit {self.per_unit}",
-                expected="0 < near_m < far_m, per_unit > 0",
-            )
+        check_choices(self, unit=UNITS, outside=OUTSIDE, input=INPUTS, centre=("none", "clip"))
+        check_ranges(self, num_frames=">= 1", size=">= 8", per_unit="> 0", near_m="> 0", reach_m="> 0")
+        check_ranges(self, far_m=f"> {self.near_m}")
         if "disparity" in (self.unit, self.input) and not (self.focal_baseline or 0) > 0:
             raise ConfigError.explain(
                 "disparity without a camera",

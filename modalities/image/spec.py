@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.image import augment, encoder, read, show, transform
+from modalities.options import check_ranges
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +34,7 @@ class Image(ModalitySpec):
     flip: bool = False
 
     def __post_init__(self) -> None:
-        if self.size < 8 or not 0 < self.smallest_crop <= 1 or not 0 <= self.brightness < 1:
-            raise ValueError("expected size >= 8, 0 < smallest_crop <= 1, 0 <= brightness < 1")
+        check_ranges(self, size=">= 8", smallest_crop="> 0, <= 1", brightness=">= 0, < 1")
 
     @property
     def contract(self) -> InputContract:

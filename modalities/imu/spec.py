@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
@@ -11,11 +11,13 @@ from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.imu.read import STANDARD_GRAVITY, UNITS, read_imu, unit_factors
 from modalities.imu.show import draw_traces
+from modalities.options import check_choices, check_ranges
 
 if TYPE_CHECKING:
     import torch
     from torch import nn
 
+Policy = Literal["crop_or_pad", "stretch"]
 SLOWEST_HZ = 1.0  # below, gravity could not be told from movement
 
 
@@ -55,7 +57,7 @@ class Imu(ModalitySpec):
     gyro_range: float = 36.0
     gravity: str = "keep"
     length: int = 400
-    length_policy: Literal["crop_or_pad", "stretch"] = "crop_or_pad"
+    length_policy: Policy = "crop_or_pad"
     windows: int = 1
     octahedral: bool = False
     rotation_degrees: float = 15.0
@@ -66,23 +68,17 @@ class Imu(ModalitySpec):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "sensors", tuple(self.sensors))  # a config gives a list
-        choices = {
-            "accel_unit": UNITS["accel"],
-            "gyro_unit": UNITS["gyro"],
-            "gravity": ("keep", "remove"),
-            "length_policy": ("crop_or_pad", "stretch"),
-        }
-        for option, allowed in choices.items():
-            if getattr(self, option) not in allowed:
-                raise ConfigError.explain(f"unknown {option} of imu", got=repr(getattr(self, option)), choices=allowed)
+        check_choices(self, accel_unit=UNITS["accel"], gyro_unit=UNITS["gyro"], gravity=("keep", "remove"))
+        check_choices(self, length_policy=get_args(Policy))
         if not self.sensors or not set(self.sensors) <= set(UNITS) or len(set(self.sensors)) < len(self.sensors):
-            raise ConfigError.explain("sensors of imu", got=self.sensors, expected="each at most once", choices=UNITS)
-        if self.rate_hz < SLOWEST_HZ or self.length < 8 or self.windows < 1:
             raise ConfigError.explain(
-                "imu window",
-                got=f"rate_hz {self.rate_hz}, length {self.length}, windows {self.windows}",
-                expected=f"rate_hz >= {SLOWEST_HZ:g}, length >= 8, windows >= 1",
+                "option sensors of imu",
+                got=list(self.sensors),
+                expected="a list, each at most once",
+                choices=UNITS,
+                fix="leave out other sensors (a magnetometer, say): no unit or range is known for them",
             )
+        check_ranges(self, rate_hz=f">= {SLOWEST_HZ:g}", length=">= 8", windows=">= 1")
         if self.windows > 1 and self.length_policy == "stretch":
             raise ConfigError.explain("windows of a stretched recording", fix="set length_policy: crop_or_pad")
         if self.gravity == "remove" and "accel" not in self.sensors:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
+from modalities.options import check_choices, check_ranges
 from modalities.pointcloud.read import read_points
 from modalities.pointcloud.show import draw_points, synthesise_points
 
@@ -51,17 +51,8 @@ class PointCloud(ModalitySpec):
     drop: float = 0.3
 
     def __post_init__(self) -> None:
-        for option, allowed in {"sampling": ("farthest", "random"), "up_axis": AXES}.items():
-            if getattr(self, option) not in allowed:
-                raise ConfigError.explain(
-                    f"unknown {option} of pointcloud", got=repr(getattr(self, option)), choices=allowed
-                )
-        if self.num_points < 1 or self.range_m < 1 or not 0 <= self.drop < 1:
-            raise ConfigError.explain(
-                "options of pointcloud",
-                got=f"num_points {self.num_points}, range_m {self.range_m}, drop {self.drop}",
-                expected="num_points >= 1, range_m >= 1, 0 <= drop < 1",
-            )
+        check_choices(self, sampling=("farthest", "random"), up_axis=AXES)
+        check_ranges(self, num_points=">= 1", range_m=">= 1", drop=">= 0, < 1")
 
     @property
     def contract(self) -> InputContract:

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
+from modalities.options import check_choices, check_ranges
 from modalities.skeleton.read import read_skeleton
 from modalities.skeleton.show import draw_poses
 
@@ -50,14 +50,9 @@ class Skeleton(ModalitySpec):
     noise: float = 0.02
 
     def __post_init__(self) -> None:
-        if not 0 <= self.root_joint < self.num_joints or not 0 <= self.top_joint < self.num_joints:
-            raise ConfigError.explain(
-                "no such joint",
-                got=f"root_joint {self.root_joint}, top_joint {self.top_joint}",
-                expected=f"0 to {self.num_joints - 1}",
-            )
-        if self.missing not in ("refuse", "mask"):
-            raise ConfigError.explain("unknown missing of skeleton", got=repr(self.missing), choices=("refuse", "mask"))
+        joint = f">= 0, < {self.num_joints}"
+        check_ranges(self, num_joints=">= 1", num_frames=">= 1", root_joint=joint, top_joint=joint, range_m="> 0")
+        check_choices(self, missing=("refuse", "mask"))
 
     @property
     def contract(self) -> InputContract:

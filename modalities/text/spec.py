@@ -9,6 +9,7 @@ from torch import Generator, Tensor, nn
 
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
+from modalities.options import check_ranges
 from modalities.text import augment, encoder, read, show, transform
 
 
@@ -34,8 +35,7 @@ class Text(ModalitySpec):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "templates", read.read_templates(self.templates))
-        if self.max_bytes < 1 or not 0 <= self.mask_chance < 1:
-            raise ValueError("expected max_bytes >= 1 and 0 <= mask_chance < 1")
+        check_ranges(self, max_bytes=">= 1", mask_chance=">= 0, < 1")
 
     @property
     def contract(self) -> InputContract:

@@ -7,8 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Generator, Tensor, nn
 
+from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
+from modalities.options import check_choices, check_ranges
 from modalities.thermal import augment, encoder, read, show, transform
 
 
@@ -44,16 +46,18 @@ class Thermal(ModalitySpec):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "range_k", tuple(map(float, self.range_k)))  # a config gives a list
-        if self.unit not in read.KELVIN_PER:
-            raise ValueError(f"expected unit in {tuple(read.KELVIN_PER)}")
-        if self.bits not in (8, 14, 16) or self.normalise not in ("fixed", "image"):
-            raise ValueError("expected bits of 8, 14 or 16, normalise of fixed or image")
+        check_choices(self, unit=read.KELVIN_PER, bits=(8, 14, 16), normalise=("fixed", "image"))
+        check_ranges(self, size=">= 8", smallest_crop="> 0, <= 1", drift_k=">= 0")
         if self.radiometric and self.bits != 8:
-            raise ValueError("bits are those of grey levels: set radiometric: false, or leave them out")
+            raise ConfigError.explain(
+                "option bits of thermal is for grey levels",
+                got=f"bits {self.bits}",
+                fix="set radiometric: false, or leave bits out",
+            )
         if len(self.range_k) != 2 or self.range_k[0] >= self.range_k[1]:
-            raise ValueError("expected range_k: [coldest, hottest]")
-        if self.size < 8 or not 0 < self.smallest_crop <= 1 or self.drift_k < 0:
-            raise ValueError("expected size >= 8, 0 < smallest_crop <= 1, drift_k >= 0")
+            raise ConfigError.explain(
+                "option range_k of thermal", got=self.range_k, expected="coldest and hottest, in kelvin"
+            )
 
     @property
     def contract(self) -> InputContract:

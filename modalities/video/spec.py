@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
+from modalities.options import check_choices, check_ranges
 from modalities.video import augment, encoder, read, sampling, show, transform
 
 
@@ -45,13 +46,9 @@ class Video(ModalitySpec):
     flip: bool = False
 
     def __post_init__(self) -> None:
-        if self.view_policy not in get_args(sampling.View) or self.normalise not in transform.NORMALISATIONS:
-            known = tuple(transform.NORMALISATIONS)
-            raise ValueError(f"expected view_policy in {get_args(sampling.View)} and normalise in {known}")
-        if min(self.num_frames, self.num_clips) < 1 or min(self.stride_seconds, self.rate_hz) <= 0:
-            raise ValueError("expected num_frames and num_clips >= 1, stride_seconds and rate_hz above 0")
-        if self.size < 8 or not 0 < self.smallest_crop <= 1 or not 0 <= self.brightness < 1:
-            raise ValueError("expected size >= 8, 0 < smallest_crop <= 1, 0 <= brightness < 1")
+        check_choices(self, view_policy=get_args(sampling.View), normalise=transform.NORMALISATIONS)
+        check_ranges(self, num_frames=">= 1", num_clips=">= 1", stride_seconds="> 0", rate_hz="> 0")
+        check_ranges(self, size=">= 8", smallest_crop="> 0, <= 1", brightness=">= 0, < 1")
 
     @property
     def in_parts(self) -> bool:

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from binder import registry
-from binder.errors import RegistryError
+from binder.errors import BinderError, RegistryError
 from binder.modality import ModalitySpec
 from binder.registry import create_modality, hub_adapter, hub_schemes, load_object, modality_class, register_modality
 
@@ -60,11 +60,29 @@ def test_an_unknown_name_lists_the_choices_and_the_fix():
         create_modality("smell")
 
 
-def test_options_that_a_modality_refuses_are_named_with_the_known_ones():
-    with pytest.raises(RegistryError, match=r"(?s)'audio' refuses.*loudness.*choices: +front_end, rate_hz"):
-        create_modality("audio", loudness=3)
-    with pytest.raises(RegistryError, match=r"(?s)'audio' refuses.*mono"):
-        create_modality("audio", mono="left")
+REFUSED = [
+    ("audio", {"secnds": 3}, r"no option secnds.*got: +secnds=3.*choices: +front_end, rate_hz.*did you mean seconds"),
+    ("audio", {"rate_hz": "abc"}, r"option rate_hz of audio.*got: +'abc'.*expected: a valid integer"),
+    ("audio", {"resample": "maybe"}, r"option resample of audio.*got: +'maybe'.*expected: a valid boolean"),
+    ("audio", {"mono": "left"}, r"option mono of audio.*got: +'left'.*'mix', 'first' or 'refuse'"),
+    ("audio", {"front_end": "zzz"}, r"option front_end of audio.*got: +'zzz'.*choices: +binder, ast"),
+    ("audio", {"seconds": -1}, r"option seconds of audio.*got: +-1.0.*expected: >= 0.025"),
+    (
+        "imu",
+        {"sensors": ["mag"]},
+        r"option sensors of imu.*\['mag'\].*a list, each at most once.*choices: +accel, gyro",
+    ),
+    ("imu", {"sensors": "accel"}, r"option sensors of imu.*got: +'accel'.*expected: a list"),
+    ("imu", {"rate_hz": float("nan")}, r"option rate_hz of imu.*got: +nan.*expected: >= 1"),
+    ("depth", {"size": 0}, r"option size of depth.*got: +0.*expected: >= 8"),
+    ("depth", {"near_m": 3.0, "far_m": 2}, r"option far_m of depth.*got: +2.0.*expected: > 3.0"),
+]
+
+
+@pytest.mark.parametrize(("name", "options", "message"), REFUSED)
+def test_an_option_that_is_refused_is_named_with_its_value_and_what_it_may_be(name, options, message):
+    with pytest.raises(BinderError, match=f"(?s){message}"):
+        create_modality(name, **options)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torchaudio
 from transformers import ASTFeatureExtractor, ClapFeatureExtractor, WhisperFeatureExtractor
 
 from binder.check import check_modality
-from binder.errors import RegistryError
+from binder.errors import BinderError
 from binder.registry import create_modality
 from binder.towers import build_tower
 from modalities.audio import Audio
@@ -160,7 +160,7 @@ def test_masks_hide_with_the_mean():
     ],
 )
 def test_options_that_do_not_fit_are_refused(options):
-    with pytest.raises(RegistryError):
+    with pytest.raises(BinderError, match=r"option .* of audio"):
         create_modality("audio", **options)
 
 

@@ -25,7 +25,7 @@ def without(joints, frames, joint, value):
 def test_missing_joints_are_refused_unless_the_config_masks_them(joints):
     with pytest.raises(SampleError, match="30 of 2400 values are NaN"):
         Skeleton().load(without(joints, slice(10, 20), 7, np.nan))
-    with pytest.raises(ConfigError, match="unknown missing"):
+    with pytest.raises(ConfigError, match=r"option missing of skeleton[\s\S]*refuse, mask"):
         Skeleton(missing="fill")
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from binder.errors import RegistryError, SampleError
+from binder.errors import BinderError, SampleError
 from binder.registry import create_modality
 from modalities.thermal import Thermal
 
@@ -159,7 +159,7 @@ def test_range_from_a_config_is_a_list_and_gives_the_same_object():
         {"bits": 14},
         {"normalise": "row"},
     ):
-        with pytest.raises(RegistryError):
+        with pytest.raises(BinderError, match=r"option .* of thermal"):
             create_modality("thermal", **options)
 
 

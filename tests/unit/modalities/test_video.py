@@ -11,7 +11,7 @@ import torch
 from av.stream import Disposition
 from PIL import Image as Pillow
 
-from binder.errors import RegistryError, SampleError
+from binder.errors import BinderError, SampleError
 from binder.registry import create_modality
 from binder.towers import build_tower
 from modalities.image import Image
@@ -311,7 +311,7 @@ def test_attention_knows_the_order_of_frames_and_the_mean_does_not():
     ],
 )
 def test_impossible_options_are_refused(options):
-    with pytest.raises(RegistryError):
+    with pytest.raises(BinderError, match=f"option {next(iter(options))} of video"):
         create_modality("video", **options)
 
 
