@@ -9,7 +9,9 @@ of a match is what its score lies above that of a random pair:
 A constant offset of a modality, which the hub loss can't see, cancels. In a gallery of N with non-matching scores of
 spread s, the match wins when it beats the largest of N - 1 of them; with normal scores
 
-    hit@1 = integral of Phi(z)^(N-1) phi(z - d) dz,   d = excess / s.
+    hit@1 = integral of Phi(z)^(N-1) phi(z - d) dz,   d = excess / s,
+
+and where m answers count, the best of them against N - m others: Phi(z)^(N-m) m phi(z - d) Phi(z - d)^(m-1).
 
 A measured excess above the product says that a and c share what the hub does not carry; one below it, that what each
 leg carries is not the same. Source: reasoning of docs/shared_space.md; the independent-residual case of methods on
@@ -39,18 +41,30 @@ def product_excess(first: float, second: float, hub_spread: float) -> float:
     return first * second / hub_spread
 
 
-def expected_hit(separation: float, num_gallery: int) -> float:
-    """Chance that one match outscores N - 1 independent normal non-matches, `separation` spreads below it.
+def expected_hit(separation: float, num_gallery: int, *, num_relevant: int = 1) -> float:
+    """Chance that the best of m matches outscores N - m independent normal non-matches, `separation` spreads below.
 
     Args:
         separation: d = excess / spread of non-matching scores.
         num_gallery: N, at least 1.
+        num_relevant: m, 1 to N; their scores vary as much as those of the others.
+
+    Raises:
+        MetricError: numbers out of range.
     """
-    if num_gallery < 1:
-        raise MetricError.explain("no gallery", got=num_gallery, expected="N >= 1")
-    low, high = min(separation, 0.0) - 9, max(separation, 0.0) + 9
-    value, _ = quad(
-        lambda z: np.exp((num_gallery - 1) * norm.logcdf(z)) * norm.pdf(z - separation),
-        low, high, points=[separation], limit=200,
-    )  # fmt: skip
+    if not 1 <= num_relevant <= num_gallery:
+        raise MetricError.explain(
+            "answers out of range", got=f"{num_relevant} of {num_gallery}", expected="1 <= answers <= gallery"
+        )
+    value, _ = quad(_density, *_bounds(separation), (separation, num_gallery, num_relevant), limit=200)
     return float(min(max(value, 0.0), 1.0))
+
+
+def _density(z: float, separation: float, num_gallery: int, num_relevant: int) -> float:
+    best = norm.logpdf(z - separation) + (num_relevant - 1) * norm.logcdf(z - separation)
+    return num_relevant * float(np.exp(best + (num_gallery - num_relevant) * norm.logcdf(z)))
+
+
+def _bounds(separation: float) -> tuple[float, float]:
+    """All but 1e-18 of the matches' scores."""
+    return separation - 9, separation + 9

@@ -46,11 +46,18 @@ def test_expected_hit_is_what_drawing_gives(separation, num) -> None:
     assert expected_hit(separation, num) == pytest.approx((match > largest).mean(), abs=0.012)
 
 
+def test_several_answers_are_the_best_of_them() -> None:
+    rng = np.random.default_rng(3)
+    match, other = rng.normal(1.5, 1, (20000, 4)).max(axis=1), rng.standard_normal((20000, 36)).max(axis=1)
+    assert expected_hit(1.5, 40, num_relevant=4) == pytest.approx((match > other).mean(), abs=0.012)
+    assert expected_hit(0.0, 40, num_relevant=4) == pytest.approx(0.1)
+
+
 def test_bounds_of_the_forecast() -> None:
     assert expected_hit(3.0, 1) == pytest.approx(1)
     assert expected_hit(0.0, 1000) == pytest.approx(1 / 1000, rel=1e-3)
     assert expected_hit(40.0, 10**6) == pytest.approx(1)
     with pytest.raises(MetricError, match="no spread"):
         product_excess(0.5, 0.5, 0.0)
-    with pytest.raises(MetricError, match="no gallery"):
+    with pytest.raises(MetricError, match="answers out of range"):
         expected_hit(1.0, 0)

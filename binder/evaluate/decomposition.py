@@ -1,0 +1,116 @@
+"""An untrained pair taken apart into its two legs through the hub. Called by `binder.evaluate.runner`.
+
+For a -> c and a hub modality b: what does a -> b give, what does b -> c give, what do the two promise together
+(`binder.metrics.composition`), and what came? A cell below its promise loses something that both legs carry, mostly
+because each carries something else; one above it has a and c share what b does not show.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from binder.evaluate.pair_scores import PairScores
+from binder.evaluate.scoring import Question
+from binder.metrics import effective_dimension, expected_hit, product_excess
+
+
+@dataclass(frozen=True, kw_only=True)
+class Leg:
+    """One step through the hub, as a cell of the same matrix.
+
+    Attributes:
+        query: who asks.
+        gallery: who answers.
+        hit: its hit@1.
+        chance: of that hit@1.
+        excess: of a match over a non-match, in cosine.
+    """
+
+    query: str
+    gallery: str
+    hit: float
+    chance: float
+    excess: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decomposition:
+    """A cell by way of one hub modality.
+
+    Attributes:
+        via: the hub modality.
+        first: query -> via.
+        second: via -> gallery.
+        hub_spread: 1 - |mean of the via vectors|^2.
+        hub_dimension: effective dimension of the via vectors.
+        excess: measured, of the cell.
+        product: the excess that the legs promise.
+        hit: measured hit@1.
+        promised_hit: hit@1 that the promised excess gives against normal scores of the cell's own spread.
+        chance: of hit@1.
+        leg_ratio: (hit - chance) / (hit of the weaker leg - its chance); None where that leg is at chance.
+    """
+
+    via: str
+    first: Leg
+    second: Leg
+    hub_spread: float
+    hub_dimension: float
+    excess: float
+    product: float
+    hit: float
+    promised_hit: float | None
+    chance: float
+    leg_ratio: float | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scored:
+    """What a decomposition needs of a cell: the question, its scores by kind, hit@1 and chance of it."""
+
+    question: Question
+    scores: PairScores
+    hit: float
+    chance: float
+
+    def leg(self) -> Leg:
+        return Leg(
+            query=self.question.query.name,
+            gallery=self.question.gallery.name,
+            hit=self.hit,
+            chance=self.chance,
+            excess=self.scores.excess,
+        )
+
+
+def decompose(whole: Scored, first: Scored, second: Scored) -> Decomposition | None:
+    """Take `whole` (a -> c) apart into `first` (a -> b) and `second` (b -> c).
+
+    Returns:
+        The parts, or None where the hub modality has a single direction, so that nothing can pass through it.
+    """
+    hub = first.question.gallery
+    mean = hub.vectors.mean(axis=0, dtype=np.float64)
+    spread = 1 - float(mean @ mean)
+    if spread < 1e-9:
+        return None
+    product = product_excess(first.scores.excess, second.scores.excess, spread)
+    scores = whole.scores
+    promised = None
+    if scores.spread > 0:
+        size = len(whole.question.gallery)
+        promised = expected_hit(product / scores.spread, size, num_relevant=max(1, round(scores.mean_relevant)))
+    weaker = min(first.hit - first.chance, second.hit - second.chance)
+    return Decomposition(
+        via=hub.name,
+        first=first.leg(),
+        second=second.leg(),
+        hub_spread=spread,
+        hub_dimension=effective_dimension(hub.vectors),
+        excess=scores.excess,
+        product=product,
+        hit=whole.hit,
+        promised_hit=promised,
+        chance=whole.chance,
+        leg_ratio=(whole.hit - whole.chance) / weaker if weaker > 0 else None,
+    )
