@@ -5,6 +5,7 @@ looked up by its content hash, by its file's name or, if it is a text, by itself
 table whose samples are in the file can be cached, trained on and evaluated, and one that is not there is an error.
 """
 
+import difflib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from binder.hub.logits import NO_LOGITS
 from binder.hub.vector_files import VectorFile, read_vectors
 from binder.hub.vector_keys import KeySpec
 from binder.modality import ModalitySpec
-from binder.registry import create_modality
+from binder.registry import create_modality, modality_names
 from binder.types import ImageTower, Sample
 
 
@@ -46,11 +47,13 @@ class PrecomputedHub:
             model: its path, .parquet or .npy.
 
         Raises:
-            HubError: no such file, other columns, a vector that is zero or not finite, or a key that stands twice.
+            HubError: no such file, other columns, a modality that is not registered, a vector that is zero or not
+                finite, or a key that stands twice.
         """
         path = Path(model).expanduser().absolute()
         self.name, self.precision, self.logits = f"precomputed:{path}", "float32", NO_LOGITS
         file = read_vectors(self.name, path)
+        _check_modalities(self.name, file.modalities)
         self.model, self.licence, self.fingerprint = file.model, file.licence, file.fingerprint
         self.dim, self._vectors = file.vectors.shape[1], file.vectors
         self._rows = _index(self.name, file)
@@ -108,6 +111,20 @@ class PrecomputedHub:
             raise HubError.explain(
                 f"{self.name} does not embed {modality!r}", got=modality, choices=self._rows, fix=fix
             )
+
+
+def _check_modalities(name: str, found: Sequence[str]) -> None:
+    """A misspelt modality would be one that nobody can ask for."""
+    known = modality_names()
+    unknown = sorted(set(found).difference(known))
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], known, n=1)
+        raise HubError.explain(
+            f"{name} holds vectors of unknown modalities",
+            got=", ".join(unknown),
+            choices=known,
+            fix=f"did you mean {near[0]}?" if near else "install the package that registers the modality",
+        )
 
 
 def _index(name: str, file: VectorFile) -> Mapping[str, dict[str, int]]:

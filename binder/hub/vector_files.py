@@ -5,7 +5,8 @@ NAME.npy holds (vector, dim) and NAME.json beside it the same columns: `modality
 `model` and `licence` as one string each; `modality` may be one string, too.
 """
 
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,12 @@ import pyarrow.parquet as pq
 from jaxtyping import Float
 
 from binder.data.cells import content_hash
-from binder.errors import ArtifactError, HubError
-from binder.storage import hash_file, hash_json, read_json
+from binder.errors import HubError
+from binder.storage import hash_file, hash_json
 from binder.types import Source
 
+_COLUMNS = ("modality", "key", "model")
+_FIX = "write it as docs/hubs.md has it, or with binder.hub.vector_files.write_vectors"
 _BLOCK = 65_536  # vectors checked at a time: a mapped file needs not fit into memory
 
 
@@ -60,21 +63,22 @@ def read_vectors(name: str, path: Path) -> VectorFile:
         got = f"no file {path}" if path.suffix in readers else path.name
         raise HubError.explain(f"cannot open {name}", got=got, expected="an existing .parquet or .npy file")
     try:
-        vectors, columns, files = readers[path.suffix](path)
-        facts = {column: _one_value(columns, column) for column in ("model", "licence")}
-        modalities = columns["modality"]
-        modalities = [modalities] * len(vectors) if isinstance(modalities, str) else list(modalities)
-        keys = list(columns["key"])
-    except (KeyError, ValueError, OSError, EOFError, pa.ArrowException, ArtifactError) as error:
+        vectors, columns, files = readers[path.suffix](name, path)
+    except (ValueError, OSError, EOFError, pa.ArrowException) as error:
         raise HubError.explain(
-            f"cannot open {name}",
-            got=f"{type(error).__name__}: {error}",
-            expected="columns modality, key, vector and model; see docs/hubs.md",
+            f"cannot open {name}", got=error, expected="a whole .parquet, or a .npy with its .json beside it", fix=_FIX
         ) from error
+    keys = _texts(name, columns, "key", len(vectors))
     _check_vectors(name, vectors, keys)
-    _check_names(name, {"modality": modalities, "key": keys, "model": [facts["model"]]}, len(vectors))
-    fingerprint = hash_json({"files": [hash_file(file) for file in files], "model": facts["model"]})
-    return VectorFile(vectors=vectors, modalities=modalities, keys=keys, fingerprint=fingerprint, **facts)
+    model = _one_text(name, columns, "model", len(vectors))
+    return VectorFile(
+        vectors=vectors,
+        modalities=_texts(name, columns, "modality", len(vectors)),
+        keys=keys,
+        model=model,
+        licence=_one_text(name, columns, "licence", len(vectors)) if _has_licence(columns) else None,
+        fingerprint=hash_json({"files": [hash_file(file) for file in files], "model": model}),
+    )
 
 
 def write_vectors(
@@ -121,35 +125,70 @@ def write_keyed(
     pq.write_table(pa.concat_tables(tables, promote_options="permissive"), path)
 
 
-def _read_parquet(path: Path) -> tuple[np.ndarray, dict[str, Any], list[Path]]:
+def _read_parquet(name: str, path: Path) -> tuple[np.ndarray, dict[str, Any], list[Path]]:
     table = pq.read_table(path)
+    _require(name, table.column_names, (*_COLUMNS, "vector"))
     held = table["vector"].combine_chunks()
+    if not isinstance(held, pa.ListArray | pa.LargeListArray | pa.FixedSizeListArray):
+        raise HubError.explain(f"{name}: column vector", got=held.type, expected="list of float", fix=_FIX)
     lengths = set(pc.list_value_length(held).unique().to_pylist())  # pyright: ignore[reportAttributeAccessIssue]
     if len(lengths) != 1 or None in lengths:
-        raise ValueError(f"vectors of lengths {sorted(map(str, lengths))[:5]}")
+        got = f"vectors of lengths {', '.join(sorted(map(str, lengths))[:5])}"
+        raise HubError.explain(f"{name}: column vector", got=got, expected="one length, and no vector missing")
     vectors = held.flatten().to_numpy(zero_copy_only=False).reshape(len(table), -1)
-    columns = {name: table[name].to_pylist() for name in table.column_names if name != "vector"}
+    columns = {column: table[column].to_pylist() for column in table.column_names if column != "vector"}
     return vectors, columns, [path]
 
 
-def _read_npy(path: Path) -> tuple[np.ndarray, dict[str, Any], list[Path]]:
+def _read_npy(name: str, path: Path) -> tuple[np.ndarray, dict[str, Any], list[Path]]:
     beside = path.with_suffix(".json")
     vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    return vectors, read_json(beside), [path, beside]
+    columns = json.loads(beside.read_text(encoding="utf-8"))
+    if not isinstance(columns, dict):
+        raise HubError.explain(
+            f"{name}: {beside.name}", got=type(columns).__name__, expected="columns by name", fix=_FIX
+        )
+    _require(name, columns, _COLUMNS)
+    return vectors, columns, [path, beside]
 
 
-def _one_value(columns: Mapping[str, Any], name: str) -> Any:
-    """A fact about the whole file: one string, or the same one in every row. The licence may be missing."""
-    if name == "licence" and name not in columns:
-        return None
-    held = columns[name]
-    values = {held} if isinstance(held, str | None) else set(held)
-    if len(values) != 1:
-        raise ValueError(f"several values of {name}: {sorted(map(str, values))[:5]}")
+def _require(name: str, found: Iterable[str], needed: Sequence[str]) -> None:
+    missing = [column for column in needed if column not in found]
+    if missing:
+        raise HubError.explain(
+            f"{name} lacks the column {' and '.join(missing)}",
+            got=", ".join(found) or "no column",
+            expected="modality, key, vector, model, and licence if it is known",
+            fix=_FIX,
+        )
+
+
+def _texts(name: str, columns: Mapping[str, Any], column: str, count: int) -> list[str]:
+    """A column of texts; one text stands for as many as there are vectors."""
+    held = columns[column]
+    values = held if isinstance(held, list) else [held] * count
+    wrong = sum(not isinstance(value, str) or not value for value in values)
+    if wrong or len(values) != count:
+        got = f"{len(values)} values, {wrong} of them no text, for {count} vectors"
+        raise HubError.explain(f"{name}: column {column}", got=got, expected="a text for every vector")
+    return values
+
+
+def _one_text(name: str, columns: Mapping[str, Any], column: str, count: int) -> str:
+    """A fact about the whole file: the same text in every row."""
+    values = set(_texts(name, columns, column, count))
+    if len(values) > 1:
+        got = f"several values of {column}: {', '.join(sorted(values)[:5])}"
+        raise HubError.explain(f"{name}: column {column}", got=got, expected="the same in every row")
     return values.pop()
 
 
-def _check_vectors(name: str, vectors: np.ndarray, keys: Sequence[Any]) -> None:
+def _has_licence(columns: Mapping[str, Any]) -> bool:
+    held = columns.get("licence")
+    return any(held) if isinstance(held, list) else held is not None
+
+
+def _check_vectors(name: str, vectors: np.ndarray, keys: Sequence[str]) -> None:
     if vectors.ndim != 2 or vectors.dtype.kind != "f" or not vectors.size:
         got = f"{vectors.dtype} {vectors.shape}"
         raise HubError.explain(f"{name} holds no vectors", got=got, expected="real numbers (vector, dim), at least one")
@@ -158,14 +197,6 @@ def _check_vectors(name: str, vectors: np.ndarray, keys: Sequence[Any]) -> None:
         bad = np.flatnonzero(~np.isfinite(lengths) | (lengths == 0))
         if len(bad):
             row = start + int(bad[0])
-            got = f"row {row}" + (f", key {str(keys[row])[:80]!r}" if row < len(keys) else "")
+            got = f"row {row}, key {keys[row][:80]!r}"
             fix = "embed these samples again, or leave them out"
             raise HubError.explain(f"{name} holds a vector that is zero, NaN or infinite", got=got, fix=fix)
-
-
-def _check_names(name: str, columns: Mapping[str, Sequence[Any]], count: int) -> None:
-    for column, values in columns.items():
-        wrong = [value for value in values if not isinstance(value, str) or not value]
-        if wrong or (column != "model" and len(values) != count):
-            got = f"{len(values)} values, {len(wrong)} of them no text, for {count} vectors"
-            raise HubError.explain(f"{name}: column {column}", got=got, expected="a text for every vector")

@@ -110,13 +110,20 @@ def test_the_fingerprint_knows_every_vector_and_the_model(tmp_path):
 BAD = {
     "zero": ({"vector": [[1.0, 0.0], [0.0, 0.0], [1.0, 1.0]]}, r"zero, NaN or infinite[\s\S]*row 1, key 'two dogs'"),
     "NaN": ({"vector": [[1.0, 0.0], [1.0, 0.0], [1.0, float("nan")]]}, r"zero, NaN or infinite[\s\S]*row 2"),
-    "lengths": ({"vector": [[1.0], [1.0, 0.0], [1.0, 0.0]]}, "vectors of lengths"),
+    "lengths": ({"vector": [[1.0], [1.0, 0.0], [1.0, 0.0]]}, "vectors of lengths 1, 2"),
     "whole numbers": ({"vector": [[1, 2], [1, 3], [1, 4]]}, r"holds no vectors[\s\S]*int64"),
     "twice": ({"key": ["a dog", "a dog", "b"]}, r"a key stands twice[\s\S]*'a dog' in rows 0 and 1"),
     "no key": ({"key": ["a dog", None, "b"]}, r"column key[\s\S]*1 of them no text"),
-    "no model": ({"model": None}, r"KeyError: 'model'[\s\S]*docs/hubs.md"),
-    "two models": ({"model": ["m", "m", "n"]}, "several values of model"),
-    "no modality": ({"modality": None}, "modality"),
+    "no model": ({"model": None}, r"lacks the column model\n  got: +modality, key, vector\n[\s\S]*docs/hubs.md"),
+    "two models": ({"model": ["m", "m", "n"]}, "several values of model: m, n"),
+    "no modality": ({"modality": None, "key": None}, r"lacks the column modality and key\n"),
+    "no vector": ({"vector": None}, r"lacks the column vector\n  got: +modality, key, model\n"),
+    "numbers for vectors": ({"vector": [1.0, 2.0, 3.0]}, r"column vector\n  got: +double\n  expected: list of float\n"),
+    "misspelt modality": (
+        {"modality": ["imgae", "text", "text"]},
+        r"unknown modalities\n  got: +imgae\n  choices: .*image.*\n  fix: +did you mean image\?",
+    ),
+    "licence of numbers": ({"licence": [1, 1, 1]}, r"column licence\n  got: +3 values, 3 of them no text"),
 }
 
 
@@ -136,6 +143,11 @@ def test_what_is_no_file_of_vectors_is_refused(tmp_path):
     for name, says in {**cases, "gone.npy": "no file"}.items():
         with pytest.raises(HubError, match=says):
             open_hub(f"precomputed:{tmp_path}/{name}")
+    facts = {"modality": "text", "key": TEXTS, "model": "m"}
+    for wrong, says in ([facts], "columns by name"), ({**facts, "key": 5}, "column key"), ({"key": []}, "lacks the"):
+        (tmp_path / "alone.json").write_text(json.dumps(wrong))
+        with pytest.raises(HubError, match=says):
+            open_hub(f"precomputed:{tmp_path}/alone.npy")
     with pytest.raises(HubError, match="one vector per sample"):
         write_vectors(tmp_path / "v.parquet", {"text": (TEXTS, np.ones((2, 4)))}, model="m")
 
