@@ -57,6 +57,10 @@ class SampleError(BinderError):
     """One sample that cannot be read or breaks its modality's input contract."""
 
 
+class DisplayError(BinderError):
+    """What a modality made of a sample to be shown has a wrong shape, type or kind."""
+
+
 class TableError(BinderError):
     """A pair table that cannot be opened, mapped or split."""
 

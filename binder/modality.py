@@ -11,10 +11,11 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict, is_dataclass
 from io import BufferedReader, BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from binder.display import Display, display_by_contract
 from binder.errors import SampleError
 from binder.storage import hash_bytes, hash_json
 from binder.types import Batch, InputContract, Sample, Source, View
@@ -84,6 +85,26 @@ class ModalitySpec(ABC):
         del source
         return None
 
+    @property
+    def likeness_kind(self) -> Literal["picture", "sound"] | None:
+        """By what copies of a sample are known though their bytes differ, see `binder.likeness`; None for no way.
+
+        From the contract: RGB pictures, and mono amplitudes.
+        """
+        contract = self.contract
+        if contract.layout == "height width channel" and contract.channels == ("red", "green", "blue"):
+            return "picture"
+        return "sound" if contract.layout == "time channel" and contract.unit == "amplitude" else None
+
+    def likeness(self, sample: Any) -> str | None:
+        """The likeness of a sample that `load` gave, of `likeness_kind`."""
+        from binder.likeness import picture_likeness, sound_likeness
+
+        if self.likeness_kind == "picture":
+            return picture_likeness(sample.astype(np.uint8))
+        rate_hz = self.contract.rate_hz
+        return None if self.likeness_kind is None or rate_hz is None else sound_likeness(sample[:, 0], rate_hz)
+
     def notes(self, sample: Any) -> list[str]:
         """What a person should know about a sample that is valid all the same: silence, say; no sentence for none.
 
@@ -111,9 +132,9 @@ class ModalitySpec(ABC):
     def encoder(self, **options: Any) -> "nn.Module":
         """Build the default encoder: batch -> (n, width) features, with an int attribute `width`."""
 
-    @abstractmethod
-    def show(self, sample: Any) -> np.ndarray | str:
-        """Draw one sample for a report: an RGB image, uint8 (height, width, 3), or a text."""
+    def show(self, sample: Any) -> Display:
+        """What a report draws of a sample: one of the kinds of `binder.display`; the default goes by the contract."""
+        return display_by_contract(sample, self.contract)
 
     @abstractmethod
     def synthetic(self, seed: int) -> Sample:

@@ -48,9 +48,6 @@ class Radar(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         raise NotImplementedError
 
-    def show(self, sample: Sample) -> str:
-        return str(sample)
-
     def synthetic(self, seed: int) -> Sample:
         return np.random.default_rng(seed).uniform(-1, 1, (6, 2)).astype(np.float32)
 

@@ -54,9 +54,6 @@ class Toy(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         return ToyEncoder(**options)
 
-    def show(self, sample: Sample) -> str:
-        return str(sample)
-
     def synthetic(self, seed: int) -> Sample:
         return np.random.default_rng(seed).normal(size=(8, 2)).astype(np.float32)
 

@@ -4,12 +4,8 @@ A check is a function that returns what it found or raises; `lines.run_checks` t
 into lines that a person can read.
 """
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Any
-
-import numpy as np
-from PIL import Image
 
 from binder.check.hub import check_hub
 from binder.check.lines import CheckLine
@@ -17,17 +13,21 @@ from binder.check.modality import check_modality
 from binder.check.samples import check_samples
 from binder.config.load import apply_override
 from binder.data import PairTable
+from binder.display import Display
 from binder.errors import ConfigError
 from binder.extras import extra_of
 from binder.hub import open_hub
-from binder.modality import ModalitySpec
 from binder.registry import HUBS, MODALITIES, create_modality, hub_schemes
 
 __all__ = ["CheckLine", "check_hub", "check_modality", "check_name", "check_samples"]
 
 
 def check_name(
-    name: str, *, options: Sequence[str] = (), data: str | None = None, picture: Path | None = None
+    name: str,
+    *,
+    options: Sequence[str] = (),
+    data: str | None = None,
+    show: Callable[[Display], object] | None = None,
 ) -> list[CheckLine]:
     """Check whatever `name` means.
 
@@ -35,20 +35,22 @@ def check_name(
         name: a modality, `module:OBJECT`, or a hub as SCHEME:MODEL.
         options: of a modality, as KEY=VALUE.
         data: a table (`PairTable.open`) whose samples of the modality are read, all of them.
-        picture: where to draw one synthetic sample of a modality, as PNG.
+        show: called with how a modality shows one synthetic sample.
 
     Raises:
         RegistryError: nothing is known by that name.
         HubError: the hub cannot be loaded.
         TableError: no such table, or it lacks the modality.
-        ConfigError: a picture, options or data were given where there is none, or an extra is not installed.
+        ConfigError: `show`, options or data were given where there is none, or an extra is not installed.
     """
     scheme = name.partition(":")[0]
     if scheme in hub_schemes():
         _require_extra(HUBS, scheme)
-        if picture is not None or options or data is not None:
+        if show is not None or options or data is not None:
             raise ConfigError.explain(
-                "a hub has no picture, options or data here", got=name, fix="name a modality, or leave them out"
+                "a hub has no sample to show, no options and no data here",
+                got=name,
+                fix="name a modality, or leave them out",
             )
         return check_hub(open_hub(name, precision="float32"))  # the tolerances are those of float32
     _require_extra(MODALITIES, name)
@@ -59,8 +61,8 @@ def check_name(
     lines = check_modality(spec)
     if data is not None:
         lines += check_samples(spec, PairTable.open(data, specs={spec.name: spec}))
-    if picture is not None:
-        _draw(spec, picture)
+    if show is not None:
+        show(spec.show(spec.load(spec.synthetic(0))))
     return lines
 
 
@@ -71,10 +73,3 @@ def _require_extra(group: str, name: str) -> None:
         raise ConfigError.explain(
             f"cannot check {name}", got=f"not installed: {', '.join(extra.missing)}", fix=f'pip install "{extra.name}"'
         )
-
-
-def _draw(spec: ModalitySpec, path: Path) -> None:
-    shown = spec.show(spec.load(spec.synthetic(0)))
-    if not isinstance(shown, np.ndarray):
-        raise ConfigError.explain(f"{spec.name} shows its samples as text", got=shown, fix="leave out the picture")
-    Image.fromarray(shown).save(path, format="PNG")

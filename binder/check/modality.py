@@ -11,6 +11,7 @@ from binder.check.bad_inputs import BAD_INPUT_CHECKS
 from binder.check.lines import CheckLine, NamedCheck, require, run_checks
 from binder.check.throughput import measure_modality
 from binder.check.tower import TOWER_CHECKS
+from binder.display import KINDS, Words
 from binder.modality import ModalitySpec
 from binder.registry import load_object
 from binder.types import Sample
@@ -82,16 +83,12 @@ def _check_collate(spec: ModalitySpec) -> str:
 def _check_show(spec: ModalitySpec) -> str:
     sample = spec.load(spec.synthetic(0))
     before = copy_sample(sample)
-    picture = spec.show(sample)
+    display = spec.show(sample)
     require(same_sample(sample, before), "the sample was changed in place")
-    if isinstance(picture, str):
-        require(bool(picture.strip()), "an empty text")
-        return f"a text of {len(picture)} characters"
-    require(
-        picture.dtype == np.uint8 and picture.ndim == 3 and picture.shape[2] == 3 and picture.size > 0,
-        f"got {picture.dtype} {picture.shape}, expected uint8 (height, width, 3)",
-    )
-    return f"a picture of {picture.shape[0]} x {picture.shape[1]} pixels"
+    kinds = ", ".join(kind.__name__ for kind in KINDS)
+    require(isinstance(display, KINDS), f"got {type(display).__name__}, expected one of binder.display: {kinds}")
+    require(not isinstance(display, Words) or bool(display.text.strip()), "an empty text")
+    return f"as {type(display).__name__}"
 
 
 def _check_options(spec: ModalitySpec) -> str:

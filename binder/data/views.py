@@ -12,6 +12,7 @@ import numpy as np
 from torch import Tensor, nn
 
 from binder.data.cells import content_hash
+from binder.display import Display
 from binder.modality import ModalitySpec
 from binder.storage import hash_json
 from binder.types import InputContract, Sample, Source, View
@@ -100,7 +101,7 @@ class ViewedSpec(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         return self.spec.encoder(**options)
 
-    def show(self, sample: Any) -> np.ndarray | str:
+    def show(self, sample: Any) -> Display:
         return self.spec.show(sample)
 
     def synthetic(self, seed: int) -> Sample:

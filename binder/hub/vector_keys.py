@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from torch import Tensor, nn
 
 from binder.data.cells import content_hash
+from binder.display import Words
 from binder.errors import HubError, SampleError
 from binder.modality import ModalitySpec
 from binder.storage import hash_json
@@ -82,8 +82,8 @@ class KeySpec(ModalitySpec):
     def _no_sample(self) -> HubError:
         return HubError.explain(f"{self.hub} embeds {self.name} itself", fix="train no tower for this modality")
 
-    def show(self, sample: Any) -> np.ndarray | str:
-        return str(sample)
+    def show(self, sample: Any) -> Words:
+        return Words(text=str(sample))
 
     def synthetic(self, seed: int) -> str:
         """One of the keys."""

@@ -1,25 +1,14 @@
-"""Draws sounds for reports and makes synthetic ones for checks."""
+"""Shows sounds in reports and makes synthetic ones for checks."""
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
-from modalities.audio.front_ends import FRONT_ENDS
-from modalities.audio.transform import Pictures
-from modalities.audio.windows import centre
-
-DARKEST, BRIGHTEST = -2.0, 2.0  # in deviations of the log-mel picture
-LONGEST_SECONDS = 30  # 3000 columns; of a longer sound the centre is drawn
+from binder.display import Sound
 
 
-def draw_spectrogram(
-    sample: Float32[np.ndarray, "time 1"], *, rate_hz: int, num_mels: int
-) -> UInt8[np.ndarray, "band frame 3"]:
-    """The log-mel picture of the sound, low pitches at the bottom, one column per 10 ms, whatever the front end."""
-    start, stop = centre(len(sample), LONGEST_SECONDS * rate_hz)
-    pictures = Pictures(FRONT_ENDS["binder"], rate_hz=rate_hz, num_mels=num_mels, num_samples=stop - start, pad=False)
-    mel = pictures.view(sample, "clip", 1)[0].numpy()[::-1]
-    grey = (mel - DARKEST) / (BRIGHTEST - DARKEST) * 255
-    return np.repeat(grey.clip(0, 255).astype(np.uint8)[..., None], 3, axis=-1)
+def show_sound(sample: Float32[np.ndarray, "time 1"], *, rate_hz: int) -> Sound:
+    """The part of the sound that the tower sees."""
+    return Sound(waveform=sample[:, 0], rate_hz=float(rate_hz))
 
 
 def synthesise_sound(seed: int, *, num_samples: int, rate_hz: int) -> Float32[np.ndarray, "time 1"]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Literal, get_args
 import numpy as np
 from torch import Generator, Tensor, nn
 
+from binder.display import Sound
 from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.towers.parts import pad_parts
@@ -168,8 +169,8 @@ class Audio(ModalitySpec):
             in_channels=channels, masked=self.length == "any", in_parts=self.in_parts, **options
         )
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return show.draw_spectrogram(sample, rate_hz=self.rate_hz, num_mels=self.num_mels)
+    def show(self, sample: np.ndarray) -> Sound:
+        return show.show_sound(sample, rate_hz=self.rate_hz)
 
     def synthetic(self, seed: int) -> np.ndarray:
         return show.synthesise_sound(seed, num_samples=self.num_samples, rate_hz=self.rate_hz)

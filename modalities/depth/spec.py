@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from binder.display import Film
 from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.depth.read import OUTSIDE, UNITS, read_depth, to_stored
-from modalities.depth.show import draw_maps
+from modalities.depth.show import show_depth
 from modalities.options import check_choices, check_ranges
 
 if TYPE_CHECKING:
@@ -160,8 +161,8 @@ class Depth(ModalitySpec):
             return still_encoder(**options)
         return clip_encoder(size=self.size, num_frames=self.num_frames, **options)
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return draw_maps(sample)
+    def show(self, sample: np.ndarray) -> Film:
+        return show_depth(sample)
 
     def synthetic(self, seed: int) -> np.ndarray:
         """A ball before a wall, coming nearer over `num_frames`, as `unit` stores it; a corner is a hole."""

@@ -1,17 +1,14 @@
-"""Draws image samples for reports and makes synthetic ones for checks."""
+"""Shows image samples in reports and makes synthetic ones for checks."""
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
-LARGEST_SIDE = 256  # pixels; reports show thumbnails
+from binder.display import Picture
 
 
-def draw_image(sample: UInt8[np.ndarray, "height width 3"]) -> UInt8[np.ndarray, "rows columns 3"]:
-    """Scale the picture down to a thumbnail."""
-    image = Image.fromarray(np.ascontiguousarray(sample))
-    image.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
-    return np.array(image)
+def show_image(sample: UInt8[np.ndarray, "height width 3"]) -> Picture:
+    """The picture itself."""
+    return Picture(pixels=sample)
 
 
 def synthesise_image(seed: int) -> UInt8[np.ndarray, "height width 3"]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Generator, Tensor, nn
 
+from binder.display import Picture
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.image import augment, encoder, read, show, transform
@@ -64,8 +65,8 @@ class Image(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         return encoder.build_encoder(**options)
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return show.draw_image(sample)
+    def show(self, sample: np.ndarray) -> Picture:
+        return show.show_image(sample)
 
     def synthetic(self, seed: int) -> np.ndarray:
         return show.synthesise_image(seed)

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, get_args
 
 import numpy as np
 
+from binder.display import Traces
 from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.imu.read import STANDARD_GRAVITY, UNITS, read_imu, unit_factors
-from modalities.imu.show import draw_traces
+from modalities.imu.show import show_recording
 from modalities.options import check_choices, check_ranges
 
 if TYPE_CHECKING:
@@ -160,8 +161,8 @@ class Imu(ModalitySpec):
         rows = len(self.channels) + (self.length_policy == "crop_or_pad")  # and where there was a sample
         return imu_encoder(in_channels=rows, in_parts=self.in_parts, **options)
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return draw_traces(sample, self.sensors)
+    def show(self, sample: np.ndarray) -> Traces:
+        return show_recording(sample, self.sensors, rate_hz=self.rate_hz)
 
     def synthetic(self, seed: int) -> np.ndarray:
         """Two seconds of a sensor that swings around its z axis, with gravity and noise, in the declared units."""

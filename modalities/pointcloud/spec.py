@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from binder.display import Points
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.options import check_choices, check_ranges
 from modalities.pointcloud.read import read_points
-from modalities.pointcloud.show import draw_points, synthesise_points
+from modalities.pointcloud.show import show_points, synthesise_points
 
 if TYPE_CHECKING:
     import torch
@@ -91,8 +92,8 @@ class PointCloud(ModalitySpec):
 
         return PointNet(len(self.contract.channels), **options)
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return draw_points(sample, up=AXES.index(self.up_axis))
+    def show(self, sample: np.ndarray) -> Points:
+        return show_points(sample, up=AXES.index(self.up_axis))
 
     def synthetic(self, seed: int) -> np.ndarray:
         return synthesise_points(seed, colour=self.colour)

@@ -1,23 +1,22 @@
-"""Draw a recording as its first, middle and last pose, seen from the front."""
+"""Shows recordings in reports: a moving body; joints that were not seen are left out."""
 
 import numpy as np
-from PIL import Image, ImageDraw
 
+from binder.display import Motion
 from modalities.skeleton.read import seen
 
-SIDE = 128
+# [1] Kinect for Windows SDK 1.x, JointType: 20 joints, in the order of UTD-MHAD's files (head, shoulder centre, spine,
+# hip centre; left arm, right arm; left leg, right leg).
+KINECT_BONES = (
+    *((0, 1), (1, 2), (2, 3)),
+    *((1, 4), (4, 5), (5, 6), (6, 7)),
+    *((1, 8), (8, 9), (9, 10), (10, 11)),
+    *((3, 12), (12, 13), (13, 14), (14, 15)),
+    *((3, 16), (16, 17), (17, 18), (18, 19)),
+)
 
 
-def draw_poses(sample: np.ndarray) -> np.ndarray:
-    """Return an RGB image of three panels on one scale; y points up; joints that were not seen are left out."""
-    image = Image.new("RGB", (3 * SIDE, SIDE), "white")
-    draw, visible = ImageDraw.Draw(image), seen(sample)
-    if not visible.any():
-        return np.asarray(image)
-    low, high = sample[visible][:, :2].min(axis=0), sample[visible][:, :2].max(axis=0)
-    pixels_per_metre = (SIDE - 12) / max(float((high - low).max()), 1e-6)
-    for panel, frame in enumerate((0, len(sample) // 2, len(sample) - 1)):
-        for x, y in (sample[frame, visible[frame], :2] - low) * pixels_per_metre:
-            across, down = panel * SIDE + 6 + float(x), SIDE - 6 - float(y)
-            draw.ellipse([across - 2, down - 2, across + 2, down + 2], fill=(60, 90, 190))
-    return np.asarray(image)
+def show_body(sample: np.ndarray) -> Motion:
+    """The joints, and the bones where they are the Kinect's twenty; no file says the pace."""
+    joints = np.where(seen(sample)[..., None], sample, np.nan)
+    return Motion(joints=joints, bones=KINECT_BONES if sample.shape[1] == 20 else ())

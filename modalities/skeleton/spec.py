@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from binder.display import Motion
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.options import check_choices, check_ranges
 from modalities.skeleton.read import read_skeleton
-from modalities.skeleton.show import draw_poses
+from modalities.skeleton.show import show_body
 
 if TYPE_CHECKING:
     import torch
@@ -103,8 +104,8 @@ class Skeleton(ModalitySpec):
 
         return skeleton_encoder(num_joints=self.num_joints, masked=self.missing == "mask", **options)
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return draw_poses(sample)
+    def show(self, sample: np.ndarray) -> Motion:
+        return show_body(sample)
 
     def synthetic(self, seed: int) -> np.ndarray:
         """Forty frames of a random body whose last joints swing."""

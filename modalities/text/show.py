@@ -1,18 +1,17 @@
 """Shows texts in reports and makes synthetic ones for checks."""
 
-import textwrap
-
 import numpy as np
 
-LONGEST = 200  # characters in a report
+from binder.display import Words
+
 SIZES = ("small", "large", "flat", "heavy")
 COLOURS = ("red", "grün", "青い", "grey")  # beyond ASCII, so that checks meet multi-byte letters
 THINGS = ("mug", "bicycle", "lamp", "door")
 
 
-def shorten(text: str) -> str:
-    """Cut at a word boundary, with an ellipsis where something was left out."""
-    return textwrap.shorten(text, LONGEST, placeholder=" …")
+def show_text(sample: str) -> Words:
+    """The text itself."""
+    return Words(text=sample)
 
 
 def synthesise_text(seed: int) -> str:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
 from torch import Generator, Tensor, nn
 
+from binder.display import Words
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.options import check_ranges
@@ -59,8 +59,8 @@ class Text(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         return encoder.ByteConvNet(**options)
 
-    def show(self, sample: str) -> np.ndarray | str:
-        return show.shorten(sample)
+    def show(self, sample: str) -> Words:
+        return show.show_text(sample)
 
     def synthetic(self, seed: int) -> str:
         return show.synthesise_text(seed)

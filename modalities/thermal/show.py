@@ -1,19 +1,15 @@
-"""Draws thermal samples for reports and makes synthetic ones for checks."""
+"""Shows thermal samples in reports and makes synthetic ones for checks."""
 
 import numpy as np
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
-# Stops of an iron-like palette, dark to light, so that warmer is always brighter: position and RGB levels.
-PALETTE_AT = (0.0, 0.25, 0.5, 0.75, 1.0)
-PALETTE = ((0, 0, 20), (90, 0, 130), (210, 50, 60), (250, 170, 20), (255, 255, 220))
+from binder.display import Picture, Scale
 
 
-def draw_thermal(sample: Float32[np.ndarray, "height width"]) -> UInt8[np.ndarray, "height width 3"]:
-    """False colours between the coldest and the warmest pixel of this picture."""
-    low, high = float(sample.min()), float(sample.max())
-    warmth = (sample - low) / max(high - low, 1e-6)
-    levels = [np.interp(warmth, PALETTE_AT, channel) for channel in zip(*PALETTE, strict=True)]
-    return np.stack(levels, axis=-1).round().astype(np.uint8)
+def show_thermal(sample: Float32[np.ndarray, "height width"], *, radiometric: bool) -> Picture:
+    """Warmer is brighter: false colours for temperatures, grey for the levels of a camera that knows none."""
+    scale = Scale(unit="K", colours="inferno") if radiometric else Scale(unit="grey level", colours="grey")
+    return Picture(pixels=sample, scale=scale)
 
 
 def synthesise_thermal(seed: int, *, radiometric: bool, bits: int) -> Float32[np.ndarray, "height width"]:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 from torch import Generator, Tensor, nn
 
+from binder.display import Picture
 from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
@@ -90,8 +91,8 @@ class Thermal(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         return encoder.build_encoder(**options)
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return show.draw_thermal(sample)
+    def show(self, sample: np.ndarray) -> Picture:
+        return show.show_thermal(sample, radiometric=self.radiometric)
 
     def synthetic(self, seed: int) -> np.ndarray:
         return show.synthesise_thermal(seed, radiometric=self.radiometric, bits=self.bits)

@@ -1,23 +1,14 @@
-"""Draws videos for reports and makes synthetic ones for checks."""
+"""Shows videos in reports and makes synthetic ones for checks."""
 
 import numpy as np
 from jaxtyping import UInt8
-from PIL import Image
 
-THUMBNAIL = 128  # pixels, longest side of a frame
-COLUMNS = 4
+from binder.display import Film
 
 
-def draw_contact_sheet(sample: UInt8[np.ndarray, "time height width 3"]) -> UInt8[np.ndarray, "rows columns 3"]:
-    """The frames in reading order, four in a row; what is left of the last row is black."""
-    height, width = sample.shape[1:3]
-    scale = min(1.0, THUMBNAIL / max(height, width))
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    frames = [np.asarray(Image.fromarray(np.ascontiguousarray(frame)).resize(size)) for frame in sample]
-    columns = min(COLUMNS, len(frames))
-    frames += [np.zeros_like(frames[0])] * (-len(frames) % columns)
-    rows = [np.concatenate(frames[start : start + columns], axis=1) for start in range(0, len(frames), columns)]
-    return np.concatenate(rows)
+def show_video(sample: UInt8[np.ndarray, "time height width 3"]) -> Film:
+    """The frames that the tower sees, whose times are those of the view."""
+    return Film(frames=sample)
 
 
 def synthesise_video(seed: int, *, num_frames: int) -> UInt8[np.ndarray, "{num_frames} 48 64 3"]:

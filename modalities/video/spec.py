@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from binder.display import Film
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
 from modalities.options import check_choices, check_ranges
@@ -94,8 +95,8 @@ class Video(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         return encoder.build_encoder(num_frames=self.num_frames, in_parts=self.in_parts, **options)
 
-    def show(self, sample: np.ndarray) -> np.ndarray:
-        return show.draw_contact_sheet(sample)
+    def show(self, sample: np.ndarray) -> Film:
+        return show.show_video(sample)
 
     def synthetic(self, seed: int) -> np.ndarray:
         return show.synthesise_video(seed, num_frames=self._num_seen)

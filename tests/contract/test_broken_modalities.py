@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from binder.check import check_modality
 from binder.check.lines import CheckLine, require, run_checks
 from binder.check.modality import CHECKS
+from binder.display import Picture, Words
 from binder.errors import SampleError
 from binder.modality import ModalitySpec
 from binder.towers.blocks import TemporalConvNet
@@ -49,9 +50,6 @@ class Radar(ModalitySpec):
 
     def encoder(self, **options):
         return TemporalConvNet(1, channels=(8,), **options)
-
-    def show(self, sample):
-        return f"strongest echo in bin {sample.argmax()}"
 
     def synthetic(self, seed):
         return np.random.default_rng(seed).normal(-60, 10, self.num_bins).astype(np.float32)
@@ -181,8 +179,9 @@ FAULTS: list[tuple[str, str, Callable, str]] = [
     ("batch and padding", "encoder", lambda self: Features("neighbours"), "with their batch"),
     ("gradient", "encoder", lambda self: Features("idle"), "forgotten.weight, forgotten.bias"),
     ("hub drift", "encoder", lambda self: Features("idle"), "one step moved 4 of 6"),
-    ("show", "show", lambda self, sample: np.zeros((4, 4)), "expected uint8"),
-    ("show", "show", lambda self, sample: " ", "empty text"),
+    ("show", "show", lambda self, sample: np.zeros((4, 4)), "expected one of binder.display: Picture"),
+    ("show", "show", lambda self, sample: Words(text=" "), "empty text"),
+    ("show", "show", lambda self, sample: Picture(pixels=sample), "float32 (16,)"),
     ("options", "options", property(lambda self: {"bins": 16}), "unexpected keyword"),
     ("options", "reference", property(lambda self: "builtins:int"), "another object"),
     ("pickle", "__reduce__", lambda self: (int, ()), "AttributeError"),

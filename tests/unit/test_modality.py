@@ -40,9 +40,6 @@ class Level(ModalitySpec):
     def encoder(self, **options):
         raise NotImplementedError
 
-    def show(self, sample):
-        return str(sample)
-
     def synthetic(self, seed):
         return np.random.default_rng(seed).uniform(0, self.limit, 4)
 

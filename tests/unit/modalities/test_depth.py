@@ -212,6 +212,8 @@ def test_frames_that_cannot_be_stacked_are_refused():
 
 
 def test_show_marks_holes(clip_mm):
-    picture = Depth().show(Depth().load(clip_mm))
-    assert picture.shape == (128, 512, 3) and picture.dtype == np.uint8
-    assert picture[0, 0].tolist() == [90, 0, 0]
+    sample = Depth().load(clip_mm)
+    film = Depth().show(sample)
+    assert film.scale.unit == "m" and film.scale.reversed
+    np.testing.assert_array_equal(np.isnan(film.frames), sample == 0)
+    np.testing.assert_array_equal(film.frames[sample > 0], sample[sample > 0])

@@ -141,8 +141,9 @@ def test_augment_without_strength_is_the_identity_and_flip_mirrors():
     assert all(was or torch.allclose(result, tensor) for was, result in zip(flipped, results, strict=True))
 
 
-def test_show_keeps_the_aspect_and_stays_small():
-    assert SPEC.show(np.zeros((300, 600, 3), np.uint8)).shape == (128, 256, 3)
+def test_show_gives_the_picture_itself():
+    sample = SPEC.synthetic(0)
+    assert SPEC.show(sample).pixels is sample
 
 
 @pytest.mark.shared_data

@@ -204,8 +204,12 @@ def test_augment_turns_without_mirroring(recording):
         torch.testing.assert_close(turned[3:], turn @ tensor[3:], atol=1e-4, rtol=1e-4)
 
 
-def test_show_draws_a_picture(recording):
-    assert Imu().show(recording).shape == (160, 320, 3)
+def test_show_names_each_curve_with_its_unit(recording):
+    traces = Imu().show(recording)
+    assert traces.channels == ("accel x", "accel y", "accel z", "gyro x", "gyro y", "gyro z")
+    assert traces.units == ("m/s²",) * 3 + ("rad/s",) * 3
+    assert traces.rate_hz == 200
+    np.testing.assert_array_equal(traces.values, recording)
 
 
 def test_a_200_hz_csv_reads_fast(recording):

@@ -159,15 +159,14 @@ def test_augment_without_strength_is_the_identity_and_drops_at_most_its_share(po
     assert 0.4 < max(shares) < 0.6 and min(shares) < 0.15
 
 
-def test_show_puts_what_is_up_on_top_and_what_is_near_in_front():
-    pole = np.array([[0, y, 0] for y in np.linspace(0, 1, 50)] + [[0.5, 0, -1], [0, 1, 1]], np.float32)
-    red, blue = np.tile([1.0, 0, 0], (50, 1)), np.array([[0, 1.0, 0], [0, 0, 1.0]])
-    picture = PointCloud(colour=True).show(
-        np.concatenate([pole, np.concatenate([red, blue])], axis=1).astype(np.float32)
-    )
-    rows, _ = np.nonzero((picture == [0, 0, 255]).all(-1))
-    assert rows.max() < 12 and picture.shape == (192, 192, 3)  # hides the end of the pole behind it
-    assert len(rows) == 4
+@pytest.mark.parametrize("colour", [False, True])
+def test_show_gives_places_with_colours_where_there_are_some(colour):
+    spec = PointCloud(colour=colour, up_axis="z")
+    sample = spec.synthetic(0)
+    points = spec.show(sample)
+    assert points.up == 2 and points.unit == "m"
+    np.testing.assert_array_equal(points.places, sample[:, :3])
+    assert (points.colours is not None) == colour
 
 
 @pytest.mark.shared_data

@@ -108,5 +108,8 @@ def test_augment_turns_about_the_vertical_and_never_mirrors(joints):
         torch.testing.assert_close(torch.linalg.det(b[:3]), torch.linalg.det(a[:3]), atol=1e-3, rtol=1e-3)
 
 
-def test_show_draws_three_poses(joints):
-    assert Skeleton().show(joints).shape == (128, 384, 3)
+def test_show_joins_all_joints_of_the_kinect_by_bones(joints):
+    motion = Skeleton().show(joints)
+    np.testing.assert_array_equal(motion.joints, joints)
+    assert {joint for bone in motion.bones for joint in bone} == set(range(20)) and len(motion.bones) == 19
+    assert Skeleton(num_joints=17).show(joints[:, :17]).bones == ()

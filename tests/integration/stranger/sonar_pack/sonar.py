@@ -47,10 +47,6 @@ class Sonar(ModalitySpec):
     def encoder(self, **options):
         return TemporalConvNet(self.num_pings, **{"channels": (16, 32), **options})
 
-    def show(self, sample):
-        grey = ((sample + 120) / 160 * 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=-1)
-
     def synthetic(self, seed):
         chance = np.random.default_rng(seed)
         return echo(chance.uniform(4, 28), 2.0, chance, self.num_pings, self.num_ranges)
