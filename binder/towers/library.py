@@ -76,13 +76,14 @@ def keep_statistics(network: nn.Module) -> None:
 
 
 @contextmanager
-def building(name: str, shape: tuple[int, ...], *, extra: str | None = None) -> Iterator[None]:
+def building(name: str, shape: tuple[int, ...], *, extra: str | None = None, fix: str | None = None) -> Iterator[None]:
     """Run another library in here; whatever goes wrong becomes a `RegistryError`.
 
     Args:
         name: of the encoder, as a config writes it.
         shape: of the samples it must take.
         extra: of binder, that installs the library.
+        fix: what this network is known to need; default: what may be wrong with any.
 
     Raises:
         RegistryError: the library is not installed, or cannot build, load or run the network.
@@ -92,14 +93,14 @@ def building(name: str, shape: tuple[int, ...], *, extra: str | None = None) -> 
     except RegistryError:
         raise
     except ModuleNotFoundError as error:
-        fix = None if extra is None else f'pip install "hub-binder[{extra}]"'
-        raise RegistryError.explain(f"cannot build encoder {name}", got=str(error), fix=fix) from error
+        install = None if extra is None else f'pip install "hub-binder[{extra}]"'
+        raise RegistryError.explain(f"cannot build encoder {name}", got=str(error), fix=install) from error
     except Exception as error:  # errors of the library, of its downloader, of safetensors, of torch
         raise RegistryError.explain(
             f"cannot build encoder {name} for samples of shape {shape}",
             got=f"{type(error).__name__}: {error}",
             expected="a model of that library, options that it takes, and weights that fit",
-            fix="check the name, the encoder's options and the network; without network, give a directory",
+            fix=fix or "check the name, the encoder's options and the network; without network, give a directory",
         ) from error
 
 

@@ -4,6 +4,7 @@
 `pretrained: PATH` those of a safetensors file. `timm:/a/directory` and `timm:hf-hub:ORG/NAME` bring theirs.
 """
 
+import difflib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,8 @@ def build_timm(
         from timm.models import resolve_model_input_args
 
         source, folder = _source(model)
+        if folder is None and not source.startswith(_REMOTE):
+            _check_name(name, source)
         settings = resolve_model_input_args(source, **options)
         config = settings.pop("pretrained_cfg")
         settings["in_chans"] = shape[0]
@@ -103,6 +106,18 @@ def _source(model: str) -> tuple[str, Path | None]:
     if model.startswith((_LOCAL, "/", "./", "../", "~")) or path.is_dir():
         return f"{_LOCAL}{path}", path
     return model, None
+
+
+def _check_name(name: str, model: str) -> None:
+    import timm
+
+    if not timm.is_model(model):
+        raise RegistryError.explain(
+            f"cannot build encoder {name}",
+            got=f"model {model!r}",
+            choices=difflib.get_close_matches(model, timm.list_models(), n=6, cutoff=0.3),
+            fix="see timm.list_models(), or give a directory or hf-hub:ORG/NAME",
+        )
 
 
 def _safe_file(name: str, file: str) -> dict[str, str]:

@@ -5,6 +5,7 @@
 (CLIP, CLAP) the image or audio half is taken, of an encoder-decoder (Whisper) the encoder.
 """
 
+import difflib
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class _Kind:
         frames: whether a clip enters frame by frame, as pictures.
         mono: whether samples must have one channel; or four, where the config says `enable_fusion`.
         also: what else the model asks for, made from the batch.
+        fix: which samples it takes, for messages.
     """
 
     arrange: Callable[[Tensor], Tensor]
@@ -40,6 +42,7 @@ class _Kind:
     frames: bool = False
     mono: bool = False
     also: Callable[[Tensor], dict[str, Tensor]] = lambda x: {}
+    fix: str | None = None
 
 
 def _image_settings(shape: tuple[int, ...]) -> dict[str, Any]:
@@ -59,23 +62,37 @@ def _is_longer(x: Float[Tensor, "batch view mel frame"]) -> dict[str, Tensor]:
     return {"is_longer": (x != x[:, :1]).flatten(1).any(1, keepdim=True)}
 
 
-_WAVEFORM = _Kind(arrange=lambda x: x[:, 0], settings=lambda shape: {}, mono=True)  # (batch, time)
+def _one_row(x: Float[Tensor, "batch *ones time"]) -> Float[Tensor, "batch time"]:
+    if x[0].numel() != x.shape[-1]:
+        raise ValueError(f"a waveform is one row of amplitudes, not {tuple(x.shape[1:])}")
+    return x.flatten(1)
+
+
+_WAVEFORM = _Kind(
+    arrange=_one_row,
+    settings=lambda shape: {},
+    mono=True,
+    fix="give audio the option front_end: waveform",
+)
 _KINDS = {
     "audio-spectrogram-transformer": _Kind(
         arrange=lambda x: x[:, 0].transpose(1, 2),
         settings=lambda shape: {"num_mel_bins": shape[1], "max_length": shape[2]},
         mono=True,
+        fix="give audio the option front_end: ast",
     ),
     "clap_audio_model": _Kind(
         arrange=lambda x: x.transpose(2, 3),
         settings=lambda shape: {"audio_config": {"num_mel_bins": shape[1]}},
         mono=True,
         also=_is_longer,
+        fix="give audio the option front_end: clap; front_end: clap_fused where the model's config says enable_fusion",
     ),
     "whisper": _Kind(
         arrange=lambda x: x[:, 0],
         settings=lambda shape: {"num_mel_bins": shape[1], "max_source_positions": shape[2] // 2},
         mono=True,
+        fix="give audio the option front_end: whisper (and num_mels: 128 for large-v3)",
     ),
     **dict.fromkeys(("videomae", "vivit", "timesformer"), _CLIP),
     **dict.fromkeys(("wav2vec2", "hubert", "wavlm", "data2vec-audio"), _WAVEFORM),
@@ -88,7 +105,7 @@ class TransformersEncoder(LibraryEncoder):
 
     Values enter as they are: a modality's tensor stands where the processor's output stood. A picture model takes
     other channels and sizes as `hub-copy` does; a clip has the mean features of its frames. Spectrograms enter as
-    (1, mel, frame), waveforms as (1, time), clips of video models as (channel, time, height, width).
+    (1, mel, frame), waveforms as (1, time) or (1, 1, time), clips of video models as (channel, time, height, width).
     """
 
     def __init__(
@@ -102,7 +119,7 @@ class TransformersEncoder(LibraryEncoder):
         network = _part(model)
         super().__init__(_architecture(model, network, pool), origin)
         config: Any = network.config
-        self.kind = _KINDS.get(config.model_type, _PICTURE)
+        self.kind = _kind_of(network)
         channels = 4 if getattr(config, "enable_fusion", False) else 1
         if self.kind.mono and shape[0] != channels:
             raise ValueError(f"{config.model_type} takes {channels} channel(s) here, not {shape[0]}")
@@ -158,16 +175,17 @@ def build_transformers(
 
         if model in CONFIG_MAPPING:
             settings = AutoConfig.for_model(model, **_settings(model, shape, config or {}))
-            return TransformersEncoder(AutoModel.from_config(settings), shape, pool=pool)
+            return _fitted(name, AutoModel.from_config(settings), shape, pool)
         where: dict[str, Any] = {"revision": revision, "local_files_only": Path(model).is_dir()}
-        settings = AutoConfig.from_pretrained(model, **where, **(config or {}))
+        with building(name, shape, fix=_near_kinds(model)):
+            settings = AutoConfig.from_pretrained(model, **where, **(config or {}))
         if not pretrained:
-            return TransformersEncoder(AutoModel.from_config(settings), shape, pool=pool)
+            return _fitted(name, AutoModel.from_config(settings), shape, pool)
         network, report = AutoModel.from_pretrained(
             model, config=settings, use_safetensors=True, dtype=torch.float32, output_loading_info=True, **where
         )
         _check_complete(name, report, pool)
-        return TransformersEncoder(network, shape, pool=pool, origin=_origin(name, model, settings))
+        return _fitted(name, network, shape, pool, _origin(name, model, settings))
 
 
 def rebuild_transformers(architecture: Mapping[str, Any], shape: tuple[int, ...]) -> TransformersEncoder:
@@ -178,6 +196,26 @@ def rebuild_transformers(architecture: Mapping[str, Any], shape: tuple[int, ...]
 
         config = AutoConfig.for_model(settings.pop("model_type"), **settings)
         return TransformersEncoder(AutoModel.from_config(config), shape, pool=architecture["pool"])
+
+
+def _fitted(
+    name: str, model: Any, shape: tuple[int, ...], pool: Pool, origin: Mapping[str, Any] | None = None
+) -> TransformersEncoder:
+    """The encoder; where samples do not suit the model, the error says which do."""
+    with building(name, shape, fix=_kind_of(_part(model)).fix):
+        return TransformersEncoder(model, shape, pool=pool, origin=origin)
+
+
+def _near_kinds(model: str) -> str | None:
+    """What to say of a name that may be a misspelt kind of model: hub ids have a slash nowadays."""
+    from transformers import CONFIG_MAPPING
+
+    near = [] if "/" in model else difflib.get_close_matches(model, CONFIG_MAPPING, n=4)
+    return f"kinds of models with such a name: {', '.join(near)}; or give a directory, or ORG/NAME" if near else None
+
+
+def _kind_of(network: Any) -> _Kind:
+    return _KINDS.get(network.config.model_type, _PICTURE)
 
 
 def _part(model: Any) -> nn.Module:

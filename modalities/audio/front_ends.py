@@ -10,6 +10,7 @@ its rate, seconds, mel rows and view are what `Audio` takes unless an option say
 [4] Y. Wu et al., 2023, Large-scale contrastive language-audio pretraining, arXiv:2211.06687, sec. 3;
     transformers `ClapFeatureExtractor`. LAION's own code starts the bank at 50 Hz, its port to transformers at 0.
 [5] A. Radford et al., 2022, Whisper, arXiv:2212.04356, sec. 2.2; openai/whisper whisper/audio.py.
+[6] A. Baevski et al., 2020, wav2vec 2.0, arXiv:2006.11477, sec. 2; transformers `Wav2Vec2FeatureExtractor`.
 """
 
 import math
@@ -23,7 +24,15 @@ from jaxtyping import Float
 from torch import Tensor
 from torchaudio.compliance import kaldi
 
-from modalities.audio.mel import HOP_SECONDS, WINDOW_SECONDS, Scale, exact_mel_bank, fft_size, mel_bank
+from modalities.audio.mel import (
+    HOP_SECONDS,
+    WINDOW_SECONDS,
+    Scale,
+    exact_mel_bank,
+    fft_size,
+    kaldi_frames,
+    mel_bank,
+)
 
 View = Literal["clip", "clips", "whole", "thirds", "fusion"]
 
@@ -33,6 +42,7 @@ IMAGEBIND_MEAN, IMAGEBIND_STD = -4.268, 9.138  # [2] AST's, the deviation double
 FLOOR = 1.19e-7  # kaldi's floor before the logarithm: single-precision epsilon
 CLAP_FFT, CLAP_HIGHEST_HZ = 1024, 14_000.0  # [4]
 POWER_FLOOR = 1e-10  # [4], [5]
+WAVEFORM_EPSILON = 1e-7  # [6]
 WHISPER_RANGE = 8.0  # [5] powers of ten below the loudest cell that are kept
 
 LN_PER_DB = math.log(10) / 10
@@ -55,7 +65,8 @@ class FrontEnd:
         zero_mean: the mean of what is looked at, a clip or the whole sound, is subtracted from it first.
         shortfall: a short sound gets `silence` at its end, is `repeat`ed whole times before that, or is left so, and
             its `picture` gets zero frames.
-        frames: of Kaldi's pictures of `seconds`: they are filled with zeros, or cut, before they are normalised.
+        frames: of pictures of `seconds` that are filled with zeros, or cut, before they are normalised.
+        count_frames: (amplitudes, rate_hz) -> frames of such a picture, where it has other seconds or another rate.
         view_policy: how it looks at long sounds.
         views: the views it can take.
     """
@@ -71,6 +82,7 @@ class FrontEnd:
     zero_mean: bool = False
     shortfall: Literal["silence", "repeat", "picture"] = "silence"
     frames: int | None = None
+    count_frames: Callable[[int, int], int] = kaldi_frames
     view_policy: View = "clip"
     views: tuple[View, ...] = ("clip", "clips", "whole")
 
@@ -116,6 +128,18 @@ def whisper_log_mel(waveform: Tensor, rate_hz: int, num_mels: int) -> Float[Tens
     return mel.clamp(min=float(mel.max()) - WHISPER_RANGE)
 
 
+def unit_waveform(waveform: Tensor, rate_hz: int, num_mels: int) -> Float[Tensor, "1 time"]:
+    """No picture: the amplitudes themselves in one row, with mean 0 and deviation 1 [6]."""
+    del rate_hz, num_mels
+    centred = waveform - waveform.mean()
+    return (centred / (centred.square().mean() + WAVEFORM_EPSILON).sqrt())[None]
+
+
+def _count_amplitudes(length: int, rate_hz: int) -> int:
+    del rate_hz
+    return length
+
+
 _KALDI = partial(FrontEnd, log_mel=kaldi_log_mel, shortfall="picture")
 _KALDI_VIEWS: tuple[View, ...] = ("clip", "clips", "whole", "thirds")
 _CLAP = partial(FrontEnd, rate_hz=48_000, seconds=10.0, num_mels=64, per_db=1.0, centred=False, shortfall="repeat")
@@ -149,4 +173,14 @@ FRONT_ENDS: dict[str, FrontEnd] = {
     "clap_fused": _CLAP(log_mel=_HTK, view_policy="fusion", views=("clip", "clips", "whole", "fusion")),
     # (x + 4) / 4, as [5] scales it
     "whisper": FrontEnd(seconds=30.0, num_mels=80, log_mel=whisper_log_mel, per_db=0.1, mean=-4.0, std=4.0),
+    # loudness is normalised away: gain changes nothing
+    "waveform": FrontEnd(
+        seconds=10.0,
+        num_mels=1,
+        frames=160_000,
+        count_frames=_count_amplitudes,
+        log_mel=unit_waveform,
+        per_db=0.0,
+        shortfall="picture",
+    ),
 }

@@ -25,7 +25,8 @@ class Audio(ModalitySpec):
 
     Attributes:
         front_end: how a waveform becomes a picture: "binder", "ast", "imagebind", "languagebind", "clap",
-            "clap_fused", "whisper"; it sets the next four where they are not given.
+            "clap_fused", "whisper"; or "waveform", the amplitudes themselves in one row, for encoders of transformers
+            such as wav2vec2; it sets the next four where they are not given.
         rate_hz: sampling rate of every sample; another rate is an error unless `resample`.
         seconds: length of one picture; with `length: any` the longest.
         num_mels: rows of the mel picture.
@@ -89,7 +90,11 @@ class Audio(ModalitySpec):
                 got="any",
                 fix="set front_end: binder, or leave length out",
             )
-        check_ranges(self, rate_hz=">= 1000", num_mels=">= 8", max_amplitude=">= 1", gain_db=">= 0", num_clips=">= 1")
+        if self._front_end.num_mels == 1:
+            check_choices(self, num_mels=(1,))
+        else:
+            check_ranges(self, num_mels=">= 8")
+        check_ranges(self, rate_hz=">= 1000", max_amplitude=">= 1", gain_db=">= 0", num_clips=">= 1")
         check_ranges(self, seconds=f">= {mel.WINDOW_SECONDS}")  # one analysis window
         check_ranges(self, **dict.fromkeys(("shift", "time_mask", "mel_mask"), ">= 0, < 1"))
 

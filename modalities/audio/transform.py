@@ -31,7 +31,7 @@ class Pictures:
         self.rate_hz, self.num_mels, self.num_samples, self.pad = rate_hz, num_mels, num_samples, pad
         self.frames = front_end.frames
         if front_end.frames is not None and (rate_hz, num_samples) != (front_end.rate_hz, front_end.num_samples):
-            self.frames = kaldi_frames(num_samples, rate_hz)
+            self.frames = front_end.count_frames(num_samples, rate_hz)
 
     def view(self, sample: Float32[np.ndarray, "time 1"], view: View, num_clips: int) -> Float[Tensor, "..."]:
         """What the tower sees of a sound.
