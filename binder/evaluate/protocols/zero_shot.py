@@ -193,7 +193,7 @@ def _per_class(
 
 def _notes(items: Labelled) -> tuple[str, ...]:
     notes = []
-    unasked = [name for name, asked in zip(items.classes, items.truth.any(axis=0).tolist(), strict=True) if not asked]
+    unasked = [items.classes[i] for i in np.flatnonzero(~items.truth.any(axis=0))]
     if unasked:
         notes.append(f"{len(unasked)} classes without a query, in no mean over classes: {', '.join(unasked)}")
     if items.num_unlabelled:
