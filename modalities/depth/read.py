@@ -15,6 +15,9 @@ from modalities.files import load_arrays, named, only_array, open_picture, refus
 PICTURES = "one channel of 16-bit integers or 32-bit floats, as PNG or TIFF"
 # What a stored number is. `by_type`: integers are mm, floats are m.
 UNITS = ("by_type", "mm", "m", "sun_rgbd", "disparity")
+FRAMES = ("guess", "first", "last")
+COLOURS = 4  # an array with so many numbers a pixel, or fewer, is a coloured picture
+TALLEST = 1.5  # height by width of what depth cameras give; (height, width, frame) read as a clip is taller
 OUTSIDE = ("error", "clamp", "hole")
 
 
@@ -25,6 +28,7 @@ def read_depth(
     per_unit: float,
     holes: Sequence[float],
     focal_baseline: float | None,
+    frames: str,
     near_m: float,
     far_m: float,
     outside: str,
@@ -37,6 +41,7 @@ def read_depth(
         per_unit: stored numbers are divided by it first.
         holes: stored numbers that mean no measurement; NaN and infinities may be among them.
         focal_baseline: focal length in pixels times baseline in metres; needed for `disparity`.
+        frames: which axis of an array they are, one of `FRAMES`.
         near_m: smallest distance allowed.
         far_m: largest distance allowed.
         outside: what becomes of a distance beyond these: one of `OUTSIDE`.
@@ -49,13 +54,14 @@ def read_depth(
         raise SampleError.explain("not distances", got=f"values of type {stored.dtype}", expected="numbers")
     if stored.ndim not in (2, 3):
         return stored  # the contract names what is wrong with the shape
-    if stored.ndim == 3 and stored.shape[-1] <= 4:
+    if stored.ndim == 3 and stored.shape[-1] <= COLOURS:
         raise SampleError.explain(
             "looks like a coloured picture",
             got=f"shape {stored.shape}",
             expected="(height, width) or (frame, height, width)",
             fix="save the distances, not their colours",
         )
+    stored = _frames_first(stored, frames)
     # a float file holds its own rounding of a declared number
     values = np.asarray(holes, stored.dtype if stored.dtype.kind == "f" else np.float64)
     hole = np.isin(stored, values) | (np.isnan(stored) & bool(np.isnan(values).any()))
@@ -63,6 +69,22 @@ def read_depth(
     metres = np.where(hole, np.float32(0), metres)
     metres = _within(metres, ~hole, near_m, far_m, outside, f"read as {how} from {stored.dtype}")
     return metres[None] if metres.ndim == 2 else metres
+
+
+def _frames_first(stored: np.ndarray, frames: str) -> np.ndarray:
+    if stored.ndim == 2 or frames == "first":
+        return stored
+    if frames == "last":
+        return np.moveaxis(stored, -1, 0)
+    count, height, width = stored.shape
+    if count > 1 and height > TALLEST * width:
+        raise SampleError.explain(
+            "frames may be the last axis",
+            got=f"shape {stored.shape}, which would be {count} frames of {height} x {width} pixels",
+            expected="(frame, height, width)",
+            fix=f"set the option frames: last if these are {width} frames of {count} x {height}, else frames: first",
+        )
+    return stored
 
 
 def unrotate(stored: np.ndarray) -> np.ndarray:

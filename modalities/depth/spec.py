@@ -11,7 +11,7 @@ from binder.display import Film
 from binder.errors import ConfigError
 from binder.modality import ModalitySpec
 from binder.types import InputContract, LengthPolicy, Source
-from modalities.depth.read import OUTSIDE, UNITS, read_depth, to_stored
+from modalities.depth.read import COLOURS, FRAMES, OUTSIDE, UNITS, read_depth, to_stored
 from modalities.depth.show import show_depth
 from modalities.options import check_choices, check_ranges
 
@@ -35,6 +35,8 @@ class Depth(ModalitySpec):
         holes: stored numbers that mean nothing was measured; `nan` and `inf` may be among them.
         focal_px: focal length of the cameras, pixels; for `unit` or `input` disparity.
         baseline_m: distance between the two cameras, for the same.
+        frames: where an array of several frames has them: `first`, (frame, height, width), or `last`, (height, width,
+            frame); `guess` takes them for first, and refuses arrays whose pictures would be unusually tall.
         near_m: smallest distance allowed (holes excepted).
         far_m: largest distance allowed.
         outside: distances beyond these are an `error`; or, if they are not the most, `clamp` moves them to the
@@ -63,6 +65,7 @@ class Depth(ModalitySpec):
     holes: Sequence[int | float | str] = (0.0,)
     focal_px: float | None = None
     baseline_m: float | None = None
+    frames: str = "guess"
     near_m: float = 0.05
     far_m: float = 10.0
     outside: str = "error"
@@ -78,7 +81,7 @@ class Depth(ModalitySpec):
     time_warp: float = 0.4
 
     def __post_init__(self) -> None:
-        check_choices(self, unit=UNITS, outside=OUTSIDE, input=INPUTS, centre=("none", "clip"))
+        check_choices(self, unit=UNITS, outside=OUTSIDE, input=INPUTS, centre=("none", "clip"), frames=FRAMES)
         check_ranges(self, num_frames=">= 1", size=">= 8", per_unit="> 0", near_m="> 0", reach_m="> 0")
         check_ranges(self, far_m=f"> {self.near_m}")
         if "disparity" in (self.unit, self.input) and not (self.focal_baseline or 0) > 0:
@@ -120,6 +123,7 @@ class Depth(ModalitySpec):
             per_unit=self.per_unit,
             holes=[float(hole) for hole in self.holes],
             focal_baseline=self.focal_baseline,
+            frames=self.frames,
             near_m=self.near_m,
             far_m=self.far_m,
             outside=self.outside,
@@ -165,16 +169,18 @@ class Depth(ModalitySpec):
         return show_depth(sample)
 
     def synthetic(self, seed: int) -> np.ndarray:
-        """A ball before a wall, coming nearer over `num_frames`, as `unit` stores it; a corner is a hole."""
+        """A ball before a wall, coming nearer from frame to frame, as `unit` stores it; a corner is a hole."""
         random = np.random.default_rng(seed)
         y, x = np.mgrid[0:80, 0:96] / 80
         wall = self.near_m + (self.far_m - self.near_m) * random.uniform(0.5, 0.8)
-        frames = np.full((self.num_frames, 80, 96), wall)
+        count = max(self.num_frames, COLOURS + 1) if self.frames == "last" else self.num_frames
+        frames = np.full((count, 80, 96), wall)
         inside = (x - random.uniform(0.4, 0.8)) ** 2 + (y - random.uniform(0.3, 0.7)) ** 2 < random.uniform(
             0.1, 0.3
         ) ** 2
-        ball = self.near_m + (wall - self.near_m) * np.linspace(0.8, 0.5, self.num_frames)
+        ball = self.near_m + (wall - self.near_m) * np.linspace(0.8, 0.5, count)
         frames = np.where(inside, ball[:, None, None], frames)
         if 0.0 in self.holes:
             frames[:, :4, :4] = 0.0
-        return to_stored(frames, self.unit, self.per_unit, self.focal_baseline)
+        stored = to_stored(frames, self.unit, self.per_unit, self.focal_baseline)
+        return np.moveaxis(stored, 0, -1) if self.frames == "last" else stored
