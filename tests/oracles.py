@@ -6,6 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+TIE = 1e-6  # scores that differ by no more are equal
+
 
 def ranks_of_relevant(similarity: Sequence[float], relevant: Sequence[bool]) -> list[float]:
     """Rank of every relevant item of one query, best first; half of the tied irrelevant items come first."""
@@ -13,8 +15,8 @@ def ranks_of_relevant(similarity: Sequence[float], relevant: Sequence[bool]) -> 
     others = [s for s, r in zip(similarity, relevant, strict=True) if not r]
     ranks = []
     for order, score in enumerate(answers, start=1):
-        greater = sum(1 for other in others if other > score)
-        equal = sum(1 for other in others if other == score)
+        greater = sum(1 for other in others if other - score > TIE)
+        equal = sum(1 for other in others if abs(other - score) <= TIE)
         ranks.append(order + greater + equal / 2)
     return ranks
 
@@ -30,10 +32,39 @@ def retrieval_by_loops(similarity: np.ndarray, relevant: np.ndarray, ks: tuple[i
             row[f"hit@{k}"] = 1.0 if inside else 0.0
             row[f"recall@{k}"] = len(inside) / len(ranks)
         row["mAP"] = sum(order / rank for order, rank in enumerate(ranks, start=1)) / len(ranks)
+        first = [rank for rank in ranks if rank <= len(ranks)]
+        row["R-precision"] = len(first) / len(ranks)
+        row["mAP@R"] = sum(order / rank for order, rank in enumerate(first, start=1)) / len(ranks)
+        if len(scores) >= 10:
+            row["nDCG@10"] = ndcg_of_every_order(scores, [float(answer) for answer in answers])
         row["MRR"] = 1 / ranks[0]
         row["best_rank"] = ranks[0]
         table.append(row)
     return table
+
+
+def ndcg_of_every_order(scores: Sequence[float], gains: Sequence[float], k: int = 10) -> float:
+    """nDCG@k, where items that tie take each other's places in turn: their gains are averaged."""
+
+    def dcg(ordered: Sequence[float]) -> float:
+        return sum(gain / math.log2(1 + place) for place, gain in enumerate(ordered[:k], start=1))
+
+    averaged = []
+    for score in sorted(scores, reverse=True):
+        tied = [gain for other, gain in zip(scores, gains, strict=True) if abs(other - score) <= TIE]
+        averaged.append(sum(tied) / len(tied))
+    return dcg(averaged) / dcg(sorted(gains, reverse=True))
+
+
+def pool_by_enumeration(scores: Sequence[float], relevant: Sequence[bool], size: int) -> dict[str, float]:
+    """Mean metrics over every pool of this size that holds an answer."""
+    rows = []
+    for pool in itertools.combinations(range(len(scores)), size):
+        answers = [relevant[i] for i in pool]
+        if any(answers):
+            best = ranks_of_relevant([scores[i] for i in pool], answers)[0]
+            rows.append({**{f"hit@{k}": float(best <= k) for k in (1, 5, 10) if k <= size}, "MRR": 1 / best})
+    return {name: math.fsum(row[name] for row in rows) / len(rows) for name in rows[0]}
 
 
 def chance_by_enumeration(num_gallery: int, num_relevant: int, ks: tuple[int, ...]) -> dict[str, float]:
@@ -41,6 +72,9 @@ def chance_by_enumeration(num_gallery: int, num_relevant: int, ks: tuple[int, ..
     totals: dict[str, list[float]] = {}
     for places in itertools.combinations(range(1, num_gallery + 1), num_relevant):
         row = {"mAP": sum(i / rank for i, rank in enumerate(places, start=1)) / num_relevant, "MRR": 1 / places[0]}
+        inside = [place for place in places if place <= num_relevant]
+        row["R-precision"] = len(inside) / num_relevant
+        row["mAP@R"] = sum(i / rank for i, rank in enumerate(inside, start=1)) / num_relevant
         for k in ks:
             row[f"hit@{k}"] = float(places[0] <= k)
             row[f"recall@{k}"] = sum(rank <= k for rank in places) / num_relevant

@@ -88,7 +88,7 @@ def measure_cell(
     shuffles = draw_shuffles(len(gallery), question.seed)
     raw, *moved = question.rank(query.vectors, gallery.vectors, shuffles)
     metrics = question.estimates(raw)
-    chance = chance_metrics(len(gallery), raw.num_relevant, question.ks)
+    chance = chance_metrics(len(gallery), raw.num_relevant, raw.ks, gain_share=raw.gain_share)
     corrected, correction_notes = _centred(question)
     controls, control_notes = _controls(question, moved, banks)
     cell = Cell(

@@ -15,7 +15,7 @@ from jaxtyping import Float32, Int64
 
 from binder.evaluate.items import Items
 from binder.evaluate.scoring import Estimates, Question, estimates
-from binder.metrics import RankTable, rows_per_block
+from binder.metrics import RankTable, similarity_blocks
 
 _SHUFFLES = (5, 40)  # fewest and most
 _SHUFFLED_ITEMS = 1000  # a gallery of 27 has few ways to miss its own class: more shuffles steady the control
@@ -76,6 +76,4 @@ def nearest(
     query_vectors: Float32[np.ndarray, "query dim"], bank: Float32[np.ndarray, "bank dim"]
 ) -> Int64[np.ndarray, " query"]:
     """The most similar bank item of every query, the first of several equal ones."""
-    step = rows_per_block(len(bank))
-    starts = range(0, len(query_vectors), step)
-    return np.concatenate([(query_vectors[i : i + step] @ bank.T).argmax(axis=1) for i in starts])
+    return np.concatenate([block.argmax(axis=1) for block in similarity_blocks(query_vectors, bank)])

@@ -9,12 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Int64
+from jaxtyping import Int64
 from scipy.sparse import csr_array
 
 from binder.errors import MetricError
 from binder.evaluate.inputs import Rows
 from binder.evaluate.items import Items
+from binder.metrics import Layer, Relevance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,31 +77,11 @@ def _rule(spec: RuleSpec | RelevanceRule, modalities: tuple[str, ...]) -> Releva
     return RelevanceRule(name="attributes", sees={name: tuple(columns) for name, columns in spec.items()})
 
 
-@dataclass(frozen=True, eq=False)
-class Relevance:
-    """Relevance between two sets of items, computed a block of queries at a time.
-
-    An item carries the code of every row it appears in; two items are relevant where a code is in
-    both. A code stands for one combination of values of the shared attributes.
-    """
-
-    query_codes: csr_array
-    gallery_codes: csr_array
-
-    def answered(self) -> Bool[np.ndarray, " query"]:
-        """Queries that have at least one relevant item in the gallery."""
-        return (self.query_codes @ (self.gallery_codes.sum(axis=0) > 0).astype(np.float32)) > 0
-
-    def block(self, queries: Int64[np.ndarray, " block"]) -> Bool[np.ndarray, "block gallery"]:
-        """Rows of the relevance matrix."""
-        return (self.query_codes[queries] @ self.gallery_codes.T).toarray() > 0
-
-
 def relate(query: Items, gallery: Items, attributes: tuple[str, ...], rows: Rows) -> Relevance:
     """Relevance of `gallery` items for `query` items: agreement on `attributes`."""
     codes = attribute_codes(rows, attributes)
     size = int(codes.max(initial=-1)) + 1
-    return Relevance(_incidence(query, codes, size), _incidence(gallery, codes, size))
+    return Relevance((Layer(_incidence(query, codes, size), _incidence(gallery, codes, size).T.tocsr()),))
 
 
 def attribute_codes(rows: Rows, attributes: tuple[str, ...]) -> Int64[np.ndarray, " row"]:

@@ -12,15 +12,13 @@ import numpy as np
 from jaxtyping import Float32, Float64, Int64
 
 from binder.evaluate.items import Items
-from binder.evaluate.relevance import Relevance
 from binder.metrics import (
     RankTable,
+    Relevance,
     cluster_means,
-    cutoffs_within,
     group_weights,
     percentile_interval,
-    rank_variants,
-    rows_per_block,
+    rank_vectors,
 )
 
 
@@ -73,10 +71,6 @@ class Question:
     def num_groups(self) -> int:
         return self._group_index[1]
 
-    @property
-    def ks(self) -> tuple[int, ...]:
-        return cutoffs_within(len(self.gallery))
-
     def rank(
         self,
         query_vectors: Float32[np.ndarray, "query dim"],
@@ -84,17 +78,9 @@ class Question:
         shuffles: Sequence[Int64[np.ndarray, " gallery"]] = (),
     ) -> list[RankTable]:
         """Rank the gallery for the kept queries, then again with its vectors shuffled in each given way."""
-
-        def blocks():
-            step = rows_per_block(len(self.gallery))
-            backward = [np.argsort(order) for order in shuffles]
-            for start in range(0, len(self.kept), step):
-                part = self.kept[start : start + step]
-                relevant = self.relevance.block(part)
-                # moving vectors one way is moving answers the other way: nothing is sorted twice
-                yield query_vectors[part] @ gallery_vectors.T, [relevant, *(relevant[:, back] for back in backward)]
-
-        return rank_variants(blocks(), self.ks)
+        if len(self.kept) < len(self.query):
+            query_vectors = query_vectors[self.kept]
+        return rank_vectors(query_vectors, gallery_vectors, self.relevance[self.kept], shuffles=shuffles)
 
     def draws(self, table: RankTable) -> Float64[np.ndarray, "draw metric"]:
         """Every mean metric in every draw of groups."""

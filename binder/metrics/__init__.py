@@ -15,8 +15,9 @@ from binder.metrics.bootstrap import (
     percentile_interval,
 )
 from binder.metrics.calibration import MatchModel, calibration_error, fit_match, foresee_match
-from binder.metrics.chance import chance_metrics, median_best_rank
+from binder.metrics.chance import chance_metrics, median_best_rank, pool_chance
 from binder.metrics.composition import expected_hit, product_excess
+from binder.metrics.counting import TOLERANCE
 from binder.metrics.geometry import (
     alignment,
     centroid_distance,
@@ -25,27 +26,33 @@ from binder.metrics.geometry import (
     separability,
     uniformity,
 )
+from binder.metrics.graded import NDCG
 from binder.metrics.hubness import Hubness, hubness
+from binder.metrics.pools import pool_metrics
 from binder.metrics.ranking import (
-    CUTOFFS,
-    RankTable,
     cutoffs_within,
-    rank_blocks,
+    rank_both,
     rank_metrics,
-    rank_variants,
-    retrieval_scores,
+    rank_vectors,
     rows_per_block,
+    similarity_blocks,
 )
+from binder.metrics.relevant import Layer, Relevance, incidence
 from binder.metrics.shared import SOUND, shared_score
+from binder.metrics.table import CUTOFFS, RankTable
 
 __all__ = [
     "CONFIDENCE",
     "CUTOFFS",
+    "NDCG",
     "SOUND",
+    "TOLERANCE",
     "Hubness",
     "Interval",
+    "Layer",
     "MatchModel",
     "RankTable",
+    "Relevance",
     "alignment",
     "calibration_error",
     "centroid_distance",
@@ -60,15 +67,18 @@ __all__ = [
     "foresee_match",
     "group_weights",
     "hubness",
+    "incidence",
     "median_best_rank",
     "percentile_interval",
+    "pool_chance",
+    "pool_metrics",
     "product_excess",
-    "rank_blocks",
+    "rank_both",
     "rank_metrics",
-    "rank_variants",
-    "retrieval_scores",
+    "rank_vectors",
     "rows_per_block",
     "separability",
     "shared_score",
+    "similarity_blocks",
     "uniformity",
 ]

@@ -9,17 +9,18 @@ import math
 
 import numpy as np
 from jaxtyping import Bool, Float32, Float64, Int64
-from scipy.sparse import csr_array
 
 from binder.errors import MetricError
+from binder.metrics.relevant import Relevance
 
 SOUND = 0.5  # above it a match outweighs the largest accident
+_BLOCK = 4096  # samples whose items are looked up at once
 
 
 def shared_score(
     vectors: Float32[np.ndarray, "sample dim"],
     hub: Float32[np.ndarray, "item dim"],
-    relevant: Bool[np.ndarray, "sample item"],
+    relevant: Bool[np.ndarray, "sample item"] | Relevance,
 ) -> float:
     """Part of a match's score, between two towers trained apart, that the hub determines.
 
@@ -44,7 +45,7 @@ def shared_score(
     Args:
         vectors: unit vectors of the tower.
         hub: unit vectors of the distinct hub items.
-        relevant: True where the item belongs to the sample; samples with the same items are a group, and N counts them.
+        relevant: where the item belongs to the sample; samples with the same items are a group, and N counts them.
 
     Returns:
         In [0, 1]; see `SOUND`. 0 where the tower is not aligned at all.
@@ -52,9 +53,9 @@ def shared_score(
     Raises:
         MetricError: samples without an item, or all of one group, so that there is nothing to confuse.
     """
-    group = _groups(relevant)
     centred = hub.astype(np.float64) - hub.mean(axis=0, dtype=np.float64)
-    direction = _unit(csr_array(relevant, dtype=np.float64) @ centred)
+    group, towards = _groups(Relevance.of(relevant), centred)
+    direction = _unit(towards)
     alignment = (vectors * direction).sum(axis=1, keepdims=True)
     residual = vectors - alignment * direction
     match = max(float(alignment.mean()), 0.0) ** 2
@@ -62,19 +63,25 @@ def shared_score(
     return match / (match + accident) if match else 0.0
 
 
-def _groups(relevant: np.ndarray) -> Int64[np.ndarray, " sample"]:
-    """Group number of every sample, from 0; the first relevant item names the group."""
-    lonely = np.flatnonzero(~relevant.any(axis=1))
+def _groups(
+    relevance: Relevance, items: Float64[np.ndarray, "item dim"]
+) -> tuple[Int64[np.ndarray, " sample"], Float64[np.ndarray, "sample dim"]]:
+    """Group number of every sample, from 0, which its first relevant item names; and the sum of its relevant items."""
+    lonely = np.flatnonzero(~relevance.answered())
     if len(lonely):
         raise MetricError.explain(
             "samples without a hub item", got=f"{len(lonely)} of them, first {lonely[:5].tolist()}"
         )
-    found, group = np.unique(relevant.argmax(axis=1), return_inverse=True)
+    first, towards = np.empty(relevance.shape[0], np.int64), np.empty((relevance.shape[0], items.shape[1]))
+    for start in range(0, len(first), _BLOCK):
+        own = slice(start, start + _BLOCK)
+        answers = relevance[own].matrix()
+        first[own] = answers.indices[answers.indptr[:-1]]
+        towards[own] = answers.astype(bool) @ items
+    found, group = np.unique(first, return_inverse=True)
     if len(found) < 2:
-        raise MetricError.explain(
-            "nothing to confuse", got=f"{len(relevant)} samples of one group", expected="two groups"
-        )
-    return group
+        raise MetricError.explain("nothing to confuse", got=f"{len(first)} samples of one group", expected="two groups")
+    return group, towards
 
 
 def _rms_between(residual: Float64[np.ndarray, "sample dim"], group: Int64[np.ndarray, " sample"]) -> float:

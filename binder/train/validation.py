@@ -12,7 +12,7 @@ import numpy as np
 from binder.data import ModalityDataset
 from binder.errors import TrainingError
 from binder.hub.targets import HubTargets
-from binder.metrics import SOUND, retrieval_scores, shared_score
+from binder.metrics import SOUND, Relevance, rank_both, shared_score
 from binder.towers import Tower, encode_samples
 
 _READS_THE_HUB = 0.5  # hit@1: most queries; below it, the retrieval scores themselves say what is wrong
@@ -66,7 +66,7 @@ def check_monitor(monitor: str, targets: HubTargets, keys: np.ndarray, rows: np.
         held = rows[targets.present[rows, anchor]]
         items = _distinct(keys[held, anchor], held)
         needed = int(monitor.partition("@")[2] or 1)
-        unconfused = monitor == "shared" and bool(_agree(keys[held, anchor], keys[items, anchor]).all())
+        unconfused = monitor == "shared" and Relevance.agreeing(keys[held, anchor], keys[items, anchor]).complete()
         if len(items) < needed or unconfused:
             raise TrainingError.explain(
                 f"train.monitor {monitor} can't be computed",
@@ -101,18 +101,12 @@ def _score_anchor(
     rows, vectors = rows[held], vectors[held]
     items = _distinct(keys[rows], rows)
     hub = targets(items)[0][:, anchor].numpy()
-    relevant = _agree(keys[rows], keys[items])
-    forecast = {} if relevant.all() else {"shared": shared_score(vectors, hub, relevant)}
-    directions = [retrieval_scores(vectors, hub, relevant), retrieval_scores(hub, vectors, relevant.T)]
-    return [scores | forecast for scores in directions]
+    relevance = Relevance.agreeing(keys[rows], keys[items])
+    forecast = {} if relevance.complete() else {"shared": shared_score(vectors, hub, relevance)}
+    return [table.means() | forecast for table in rank_both(vectors, hub, relevance)]
 
 
 def _distinct(keys: np.ndarray, rows: np.ndarray) -> np.ndarray:
     """The first row of every hub item."""
     _, first = np.unique(keys[:, 0], return_index=True)  # rule 0 is the hub item's content
     return rows[np.sort(first)]
-
-
-def _agree(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Bool (len(a), len(b)): equal on at least one known rule."""
-    return ((a[:, None] == b[None]) & (a >= 0)[:, None]).any(-1)

@@ -1,9 +1,12 @@
+import itertools
+
 import numpy as np
 import pytest
-from oracles import chance_by_enumeration
+from oracles import chance_by_enumeration, ndcg_of_every_order
+from scipy.sparse import csr_array
 
 from binder.errors import MetricError
-from binder.metrics import chance_metrics, median_best_rank, rank_metrics
+from binder.metrics import Layer, Relevance, chance_metrics, median_best_rank, pool_chance, rank_metrics
 
 SMALL = [(n, m) for n in range(1, 10) for m in range(1, n + 1)]
 
@@ -40,6 +43,40 @@ def test_chance_equals_simulated_guessing_at_size():
         error = values.std() / np.sqrt(len(values))
         assert values.mean() == pytest.approx(expected[name], abs=4 * error), name
     assert table.means()["median_rank"] == pytest.approx(expected["median_rank"], abs=1)
+
+
+def test_graded_ndcg_by_chance_equals_the_mean_over_every_order():
+    places = [(best, *good) for best in range(10) for good in itertools.combinations(set(range(10)) - {best}, 2)]
+    gains = np.zeros((len(places), 10), np.float32)
+    for row, (best, *good) in zip(gains, places, strict=True):
+        row[best], row[good] = 2, 1
+    scores = np.arange(10, 0, -1, dtype=np.float32)
+    items = csr_array(np.eye(10, dtype=np.float32))
+    layers = tuple(Layer(csr_array(np.float32(gains == gain)), items, gain) for gain in (1.0, 2.0))
+    table = rank_metrics(np.tile(scores, (len(places), 1)), Relevance(layers))
+    loops = [ndcg_of_every_order(scores.tolist(), row.tolist()) for row in gains]
+    expected = chance_metrics(10, table.num_relevant, gain_share=table.gain_share)
+    assert expected["nDCG@10"] == pytest.approx(np.mean(loops), rel=1e-12)
+    assert expected["nDCG@10"] == pytest.approx(table.means()["nDCG@10"], rel=1e-12)
+
+
+def test_chance_in_a_pool_equals_that_of_a_gallery_of_its_size_where_one_answers():
+    small = chance_metrics(20, np.array([1]))
+    assert pool_chance(500, np.array([1, 1]), 20) == pytest.approx(
+        {name: small[name] for name in pool_chance(500, np.array([1]), 20)}
+    )
+    assert pool_chance(30, np.array([4]), 30) == pytest.approx(
+        {n: chance_metrics(30, np.array([4]))[n] for n in ("hit@1", "hit@5", "hit@10", "MRR")}
+    )
+
+
+def test_chance_in_a_pool_is_the_mean_over_orders_of_what_pools_give():
+    orders = np.array(list(itertools.combinations(range(9), 3)))
+    relevant = np.zeros((len(orders), 9), bool)
+    np.put_along_axis(relevant, orders, True, axis=1)
+    table = rank_metrics(np.tile(-np.arange(9, dtype=np.float32), (len(orders), 1)), relevant, (1,), pools=(4,))
+    expected = pool_chance(9, table.num_relevant, 4)
+    assert dict(zip(("hit@1", "MRR"), table.pools[4].mean(axis=0), strict=True)) == pytest.approx(expected, rel=1e-12)
 
 
 def test_median_rank_of_one_answer_is_the_middle():

@@ -12,7 +12,7 @@ from binder.config import TrainConfig
 from binder.data import PairTable
 from binder.hub.cache import build_hub_cache
 from binder.hub.targets import cached_targets
-from binder.metrics import retrieval_scores, shared_score
+from binder.metrics import rank_metrics, shared_score
 from binder.registry import create_modality
 from binder.run.sides import pair_keys
 from binder.towers import build_tower
@@ -41,7 +41,9 @@ def test_scores_are_those_of_the_matrices(tmp_path: Path) -> None:
     signals = np.stack([np.asarray(table.cell(row, "toy"), dtype=np.float32) for row in range(48)])
     with torch.inference_mode():
         vectors = tower(torch.from_numpy(signals)).numpy()
-    there, back = retrieval_scores(vectors, hub, relevant), retrieval_scores(hub, vectors, relevant.T)
+    similarity = vectors @ hub.T
+    tables = rank_metrics(similarity, relevant, (1, 5)), rank_metrics(similarity.T.copy(), relevant.T, (1, 5))
+    there, back = (table.means() for table in tables)
     expected = {name: (there[name] + back[name]) / 2 for name in there}
     expected["shared"] = shared_score(vectors, hub, relevant)
     assert got == pytest.approx({name: expected[name] for name in got}, abs=1e-5)
