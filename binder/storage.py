@@ -17,11 +17,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from binder.errors import ArtifactError
+
+if TYPE_CHECKING:
+    import torch
 
 MANIFEST = "manifest.json"
 SCHEMA = 1
@@ -42,6 +45,17 @@ def hash_file(path: Path) -> str:
 def hash_json(value: Any) -> str:
     """Name a JSON value; key order does not matter."""
     return hash_bytes(json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+
+
+def hash_tensors(tensors: Mapping[str, "torch.Tensor"]) -> str:
+    """Name the weights of a network: names, shapes, types and values, wherever they lie; one in memory at a time."""
+    from safetensors.torch import save
+
+    parts = [
+        f"{name}:{hash_bytes(save({'w': tensor.detach().cpu().contiguous()}))}"
+        for name, tensor in sorted(tensors.items())
+    ]
+    return hash_bytes("\n".join(parts).encode())
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,7 +5,8 @@
 
 from binder.data.dataset import ModalityDataset, collate_samples
 from binder.data.lengths import sample_lengths
-from binder.data.reading import OnError, Skip, SkipReport, read_sample, read_tensor
+from binder.data.reading import OnError, read_sample, read_tensor
+from binder.data.remarks import Note, Remark, SampleReport, Skip
 from binder.data.splits import Leak, audit_leaks, split_by_group, split_by_values
 from binder.data.table import PairTable
 from binder.data.views import ViewedSpec, ViewRule, Views
@@ -13,10 +14,12 @@ from binder.data.views import ViewedSpec, ViewRule, Views
 __all__ = [
     "Leak",
     "ModalityDataset",
+    "Note",
     "OnError",
     "PairTable",
+    "Remark",
+    "SampleReport",
     "Skip",
-    "SkipReport",
     "ViewRule",
     "ViewedSpec",
     "Views",

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from binder.data.dataset import ModalityDataset
-from binder.data.reading import Skip
+from binder.data.dataset import Item, ModalityDataset
 from binder.errors import SampleError, TableError
 
 
@@ -26,7 +25,7 @@ def sample_lengths(samples: ModalityDataset, rows: np.ndarray) -> np.ndarray:
     lengths = np.zeros(len(samples))
     kept = [samples.kept(int(row)) for row in rows]
     if all(found is not None for found in kept):
-        lengths[rows] = [found.numel() if found is not None and not isinstance(found, Skip) else 0 for found in kept]
+        lengths[rows] = [found.tensor.numel() if isinstance(found, Item) else 0 for found in kept]
         return lengths
     for row in rows:
         lengths[row] = _from_header(samples, int(row))

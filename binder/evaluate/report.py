@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 from rich.console import Console
 
+from binder.data.remarks import note_lines
 from binder.errors import ArtifactError
 from binder.evaluate.cell import Cell
 from binder.evaluate.headline import Headline
@@ -30,7 +31,8 @@ class Report:
     Attributes:
         cells: every ordered pair of different modalities, under every rule.
         headlines: averages over emergent, trained and hub-native cells.
-        facts: what was evaluated and how: hub, rules, sizes, seed, number of resamples.
+        facts: what was evaluated and how: hub, fingerprints of hub and towers, rules, sizes, seed, number of
+            resamples, samples left out, notes on the others, towers without an untrained control and why.
         ranks: one row per cell and query: who asked, best rank, average precision, hits, recalls.
     """
 
@@ -76,8 +78,14 @@ class Report:
         return cls(cells=body.cells, headlines=body.headlines, facts=body.facts, ranks=ranks)
 
     def render(self, console: Console | None = None) -> None:
-        """Print the matrix, the averages, the tables of cells and controls, and the legend."""
-        render_report(self, console or Console())
+        """Print the matrix, the averages, the tables of cells and controls, the legend, and notes on samples."""
+        console = console or Console()
+        render_report(self, console)
+        lines = note_lines(self.facts.get("notes", ()))  # reports from before have no such facts
+        for name, reason in self.facts.get("no_control", {}).items():
+            lines.append(f"no untrained control of {name}: {reason}")
+        if lines:
+            console.print("\n".join(lines), style="yellow", markup=False, highlight=False)
 
 
 @dataclass(frozen=True)

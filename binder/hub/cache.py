@@ -11,6 +11,7 @@ file locks joins them; the lock of a killed process is free, and another takes i
     FOLDER/KEY/vectors.npy, rows.json, manifest.json
 """
 
+import logging
 import shutil
 import uuid
 from collections.abc import Callable
@@ -30,6 +31,8 @@ from binder.storage import hash_json, is_complete, new_artifact, read_json, read
 
 KIND = "hub-cache"
 _VECTORS, _ROWS = "vectors.npy", "rows.json"
+_SAID = ("reasons", "notes")  # by content number: why it has no vector, kinds of notes on it
+log = logging.getLogger(__name__)
 
 Progress = Callable[[int, int], object]
 
@@ -71,8 +74,10 @@ class HubCache(ColumnVectors):
                 )
         rows = read_json(folder / _ROWS)
         vectors = np.load(folder / _VECTORS, mmap_mode="r")
-        reasons = {int(number): reason for number, reason in rows["reasons"].items()}
-        column = assemble(table, spec.name, distinct_contents(table, spec.name), vectors, rows["kept"], reasons)
+        reasons, notes = ({int(number): said for number, said in rows.get(name, {}).items()} for name in _SAID)
+        if "notes" not in rows:
+            log.warning("%s was computed before caches held notes on samples: none on its %s", folder, spec.name)
+        column = assemble(table, spec.name, distinct_contents(table, spec.name), vectors, rows["kept"], reasons, notes)
         return cls(**vars(column), folder=folder)
 
 
@@ -191,24 +196,29 @@ class _Writer:
 
     def _write(self, facts: Path, part: list[tuple[int, int]], batch_size: int, on_error: OnError) -> None:
         """Vectors first, then the JSON whose presence says that they are whole."""
-        done, vectors, kept, reasons = part[0][0], [], [], {}
+        done, vectors, kept, reasons, notes = part[0][0], [], [], {}, {}
         for batch in embed_batches(self.hub, self.table, self.spec, part, batch_size=batch_size, on_error=on_error):
             vectors.append(batch.vectors)
             kept += batch.contents
             reasons |= batch.reasons
+            notes |= batch.notes
             done += len(batch.contents) + len(batch.reasons)
             self._report(done)
         partial = facts.with_name(f".{facts.stem}.{uuid.uuid4().hex[:8]}.npy")
         np.save(partial, np.concatenate(vectors))
         partial.replace(facts.with_suffix(".npy"))
-        write_json(facts, {"kept": kept, "reasons": reasons})
+        write_json(facts, {"kept": kept, "reasons": reasons, "notes": notes})
 
     def publish(self, names: list[Path], facts: dict[str, Any]) -> None:
         """Join the shards into the artifact."""
         parts = [read_json(name) for name in names]
         kept = [number for part in parts for number in part["kept"]]
-        reasons = {number: reason for part in parts for number, reason in part["reasons"].items()}
-        with new_artifact(self.path, KIND, {**facts, "vectors": len(kept), "skipped": len(reasons)}) as partial:
+        said = {
+            name: {number: one for part in parts for number, one in part[name].items()}
+            for name in _SAID
+            if all(name in part for part in parts)  # shards from before notes were kept leave the cache without, too
+        }
+        with new_artifact(self.path, KIND, {**facts, "vectors": len(kept), "skipped": len(said["reasons"])}) as partial:
             joined = np.lib.format.open_memmap(
                 partial / _VECTORS, mode="w+", dtype=np.float32, shape=(len(kept), self.hub.dim)
             )
@@ -218,7 +228,7 @@ class _Writer:
                 start += len(part["kept"])
             joined.flush()
             del joined
-            write_json(partial / _ROWS, {"kept": kept, "reasons": reasons})
+            write_json(partial / _ROWS, {"kept": kept, **said})
 
     def _report(self, done: int) -> None:
         if self.progress is not None:

@@ -5,18 +5,18 @@ embedded once and every row points at its content's vector. Batches are cut from
 order they first appear, so a cached and a live pass run the very same batches.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from binder.data import OnError, PairTable, Skip
+from binder.data import Note, OnError, PairTable, Remark, Skip
 from binder.data.ahead import read_ahead
-from binder.data.reading import load_row, named
+from binder.data.reading import load_row, named, notes_on
 from binder.errors import HubError, SampleError
 from binder.hub.protocol import Hub
 from binder.modality import ModalitySpec
@@ -30,12 +30,14 @@ class ColumnVectors:
         unique_vectors: float32 (content, dim), memory-mapped where they come from a cache.
         positions: int64 (row,), the row's place in `unique_vectors`; -1 where it has none.
         skips: the rows that could not be read, with the reason.
+        notes: what stands out in the others.
         ids: of the table's rows, for messages.
     """
 
     unique_vectors: np.ndarray
     positions: np.ndarray
     skips: list[Skip]
+    notes: list[Note]
     ids: list[str]
 
     @property
@@ -47,6 +49,11 @@ class ColumnVectors:
     def rows(self) -> np.ndarray:
         """Row numbers that have a vector, int64, ascending."""
         return np.flatnonzero(self.positions >= 0)
+
+    @property
+    def remarks(self) -> list[Remark]:
+        """Skips and notes."""
+        return [*self.skips, *self.notes]
 
     def vectors_for(self, rows: Sequence[int] | np.ndarray) -> Float[Tensor, "row dim"]:
         """Vectors of table rows, in that order.
@@ -95,11 +102,21 @@ def distinct_contents(table: PairTable, modality: str) -> Contents:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchVectors:
-    """One embedded batch: the contents it holds vectors for, and why others are missing."""
+    """One embedded batch: the contents it holds vectors for, why others are missing, and kinds of notes on some."""
 
     contents: list[int]
     vectors: np.ndarray
     reasons: dict[int, str]
+    notes: dict[int, list[str]]
+
+
+class _Read(NamedTuple):
+    """A content by its number, prepared, with kinds of notes; or the reason why it can't be."""
+
+    number: int
+    prepared: Any
+    notes: list[str]
+    reason: str | None
 
 
 def embed_batches(
@@ -125,22 +142,24 @@ def embed_batches(
         SampleError: with `on_error` raise, naming the row.
     """
 
-    def read(content: tuple[int, int]) -> tuple[int, Any, str | None]:
-        """(content number, prepared sample, why there is none)."""
+    def read(content: tuple[int, int]) -> _Read:
         number, row = content
         try:
-            return number, hub.prepare(spec.name, load_row(table, row, spec)), None
+            sample = load_row(table, row, spec)
+            notes = [note.kind for note in notes_on(table, row, spec, sample)]
+            return _Read(number, hub.prepare(spec.name, sample), notes, None)
         except SampleError as error:
             if on_error == "raise":
                 raise named(error, table.ids[row], spec.name) from error
-            return number, None, str(error)
+            return _Read(number, None, [], str(error))
 
     for batch in read_ahead(read, contents, batch_size=batch_size):
-        vectors = hub.embed_prepared(spec.name, [prepared for _, prepared, reason in batch if reason is None])
+        vectors = hub.embed_prepared(spec.name, [one.prepared for one in batch if one.reason is None])
         yield BatchVectors(
-            contents=[number for number, _, reason in batch if reason is None],
+            contents=[one.number for one in batch if one.reason is None],
             vectors=vectors.numpy(),
-            reasons={number: reason for number, _, reason in batch if reason is not None},
+            reasons={one.number: one.reason for one in batch if one.reason is not None},
+            notes={one.number: one.notes for one in batch if one.notes},
         )
 
 
@@ -150,9 +169,10 @@ def assemble(
     contents: Contents,
     vectors: np.ndarray,
     kept: Sequence[int],
-    reasons: dict[int, str],
+    reasons: Mapping[int, str],
+    notes: Mapping[int, Sequence[str]],
 ) -> ColumnVectors:
-    """Point every row at its content's vector, and list the rows that have none for a reason."""
+    """Point every row at its content's vector; list the rows that have none for a reason, and notes on the others."""
     place = np.full(len(contents.first_rows) + 1, -1, dtype=np.int64)  # the last: rows that hold nothing
     place[np.asarray(kept, dtype=np.int64)] = np.arange(len(kept))
     skips = [
@@ -160,7 +180,13 @@ def assemble(
         for row, number in enumerate(contents.of_row.tolist())
         if number in reasons
     ]
-    return ColumnVectors(unique_vectors=vectors, positions=place[contents.of_row], skips=skips, ids=table.ids)
+    noted = [
+        Note(table.ids[row], modality, kind)
+        for row, number in enumerate(contents.of_row.tolist())
+        for kind in notes.get(number, ())
+    ]
+    positions = place[contents.of_row]
+    return ColumnVectors(unique_vectors=vectors, positions=positions, skips=skips, notes=noted, ids=table.ids)
 
 
 def embed_column(
@@ -179,4 +205,5 @@ def embed_column(
     vectors = np.concatenate([np.zeros((0, hub.dim), np.float32), *(part.vectors for part in parts)])
     kept = [number for part in parts for number in part.contents]
     reasons = {number: reason for part in parts for number, reason in part.reasons.items()}
-    return assemble(table, spec.name, contents, vectors, kept, reasons)
+    notes = {number: kinds for part in parts for number, kinds in part.notes.items()}
+    return assemble(table, spec.name, contents, vectors, kept, reasons, notes)

@@ -10,7 +10,6 @@ from typing import Any, Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
-from safetensors.torch import save as tensors_to_bytes
 from torch import Tensor, nn
 
 from binder.config.data import Precision
@@ -20,7 +19,7 @@ from binder.hub.logits import NO_LOGITS, Logits
 from binder.hub.precision import cast_if_equal, place, probe_samples, worth_casting
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
-from binder.storage import hash_bytes, hash_json
+from binder.storage import hash_json, hash_tensors
 from binder.types import ImageTower, Sample
 
 
@@ -120,7 +119,7 @@ class FrozenHub(ABC):
         self._device = torch.device("cpu")
         self._asked: Precision = "float32"
         self._settled: str | None = None
-        self._weights = _hash_weights(model)
+        self._weights = hash_tensors(model.state_dict())
         self._fingerprint = hash_json({"weights": self._weights, "preprocessing": preprocessing, "native": native})
 
     @property
@@ -163,7 +162,7 @@ class FrozenHub(ABC):
             self._model.to(torch.bfloat16)
         elif not cast_if_equal(self.name, self._model, self._probe):
             return
-        self._settled, self._weights = "bfloat16", _hash_weights(self._model)
+        self._settled, self._weights = "bfloat16", hash_tensors(self._model.state_dict())
 
     def _probe(self) -> Tensor:
         samples = {name: probe_samples(self.spec(name)) for name in self.native}
@@ -222,7 +221,7 @@ class FrozenHub(ABC):
                 expected="no trainable weight, evaluation mode",
                 fix="give the trainer the hub as it was loaded, and no optimiser that knows its weights",
             )
-        now = _hash_weights(self._model)
+        now = hash_tensors(self._model.state_dict())
         if now != self._weights:
             raise HubError.explain(
                 f"{self.name} has drifted",
@@ -262,15 +261,6 @@ class FrozenHub(ABC):
         self._device = find_device(device)
         self._model.to(self._device)
         return self
-
-
-def _hash_weights(model: nn.Module) -> str:
-    """Hash every parameter and buffer, one at a time so that a large hub is not copied whole."""
-    parts = [
-        f"{name}:{hash_bytes(tensors_to_bytes({'w': tensor.detach().cpu().contiguous()}))}"
-        for name, tensor in sorted(model.state_dict().items())
-    ]
-    return hash_bytes("\n".join(parts).encode())
 
 
 def _copy(weight: Tensor) -> Tensor:

@@ -15,6 +15,8 @@ from binder.storage import read_json, write_text
 from binder.towers import Ledger
 
 CARD = "README.md"
+_EVALUATE = "evaluate this space: binder eval"
+_STARTED_FROM = ("source", "hub", "encoder")  # in an origin: of an imported release, a hub copy, a library
 _TAGS = ("binder", "multimodal", "embeddings", "cross-modal-retrieval")
 
 
@@ -38,7 +40,7 @@ class Card:
         """Write README.md into the folder of a space.
 
         Raises:
-            ArtifactError: the report is of a space with another hub.
+            ArtifactError: the report is of a space with another hub or other towers.
         """
         from huggingface_hub import ModelCardData
 
@@ -74,6 +76,7 @@ class _Tower:
         self.head: str = facts["head"]
         self.options: dict[str, Any] = facts["modality"]["options"]
         self.origin: dict[str, Any] = facts["origin"] or {}
+        self.fingerprint: str = facts["fingerprint"]
 
     def count(self, role: str, column: str) -> int:
         """Distinct values of a ledger column among the tower's own samples of a role."""
@@ -91,8 +94,17 @@ def _check_report(report: Report | None, hub: dict[str, Any], towers: Sequence[_
             "the report is of another space",
             got=f"hub @ {report.facts['hub_fingerprint'][:8]}, {', '.join(report.facts['modalities'])}",
             expected=f"hub @ {hub['fingerprint'][:8]} with towers {', '.join(tower.name for tower in towers)}",
-            fix="evaluate this space: binder eval",
+            fix=_EVALUATE,
         )
+    evaluated = report.facts.get("towers", {})  # reports from before have no fingerprints of towers
+    for tower in towers:
+        if tower.name in report.facts["modalities"] and evaluated.get(tower.name) != tower.fingerprint:
+            raise ArtifactError.explain(
+                f"the report is of another {tower.name} tower",
+                got=evaluated.get(tower.name, "no fingerprint: a report of an older binder"),
+                expected=f"fingerprint {tower.fingerprint}",
+                fix=_EVALUATE,
+            )
 
 
 def _summary(hub: dict[str, Any], towers: Sequence[_Tower]) -> str:
@@ -117,7 +129,7 @@ def _towers(towers: Sequence[_Tower]) -> str:
             tower.encoder,
             tower.head,
             ", ".join(f"{a}-{b}" for a, b in tower.ledger.edges),
-            tower.origin.get("source") or tower.origin.get("hub") or "random weights",
+            next((tower.origin[name] for name in _STARTED_FROM if tower.origin.get(name)), "random weights"),
         )
         for tower in towers
     ]
@@ -144,8 +156,8 @@ def _data(towers: Sequence[_Tower]) -> str:
 def _licences(hub: dict[str, Any], towers: Sequence[_Tower]) -> str:
     found = [f"hub `{hub['name']}`: {hub['licence'] or 'not declared'}"]
     for tower in towers:
-        declared = [licence for licence in tower.ledger.licences if licence != hub["licence"]]
-        found += [f"{tower.name}, data or hub: {licence}" for licence in declared or ["not declared"]]
+        declared = ", ".join(tower.ledger.licences) or "none declared"
+        found.append(f"{tower.name}, of hub, data and first weights: {declared}")
         if licence := tower.origin.get("licence"):
             found.append(f"{tower.name}, first weights: {licence}")
         found += tower.origin.get("limits", [])

@@ -8,34 +8,37 @@ import torch
 from rich.console import Console
 
 from binder.config import HubConfig, RunConfig
-from binder.data import OnError, PairTable, SkipReport, ViewedSpec, ViewRule
+from binder.data import OnError, PairTable, SampleReport, ViewedSpec, ViewRule
 from binder.errors import ConfigError, TrainingError
 from binder.hub import Hub, open_hub
 from binder.hub.cache import HubCache, build_hub_cache
 from binder.hub.targets import HubTargets, cached_targets, live_targets, plan_views
 from binder.hub.transform import TransformedHub, fit_hub_transform
 from binder.run.progress import track
+from binder.run.remarks import tell_remarks
 from binder.run.tables import open_splits, tower_specs
 from binder.space import Space
 from binder.train import start_engine
 
 
 class Anchors:
-    """Gives hub vectors for any part of the run's table, and remembers what was skipped.
+    """Gives hub vectors for any part of the run's table.
 
     Args:
         hub: as opened, or of an existing space, transform included.
         config: the run's hub section.
         on_error: `raise` or `skip`, for the hub's own samples.
+        report: gets the remarks on them; a hub that embeds live leaves none.
         console: where progress is drawn.
     """
 
-    def __init__(self, hub: Hub, config: HubConfig, *, on_error: OnError, console: Console | None) -> None:
+    def __init__(
+        self, hub: Hub, config: HubConfig, *, on_error: OnError, report: SampleReport, console: Console | None
+    ) -> None:
         self.raw = hub.hub if isinstance(hub, TransformedHub) else hub
         self.hub, self.config = hub, config
         self.on_error: OnError = on_error
-        self.console = console
-        self.skips = SkipReport()
+        self.report, self.console = report, console
 
     def check(self, modalities: Sequence[str], table: PairTable) -> None:
         """Refuse anchors that the hub can't embed or the table lacks, before anything is computed."""
@@ -76,7 +79,7 @@ class Anchors:
                 on_error=self.on_error,
                 progress=progress,
             )
-        self.skips.extend(cache.skips)
+        self.report.extend(cache.remarks)
         return cache
 
     def targets(self, modalities: Sequence[str], table: PairTable, *, training: bool = False) -> HubTargets:
@@ -105,7 +108,8 @@ def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[s
         "SPLIT/MODALITY", for a view with its number behind -> folder of the cache.
     """
     hub = hub_of(config, None).to(start_engine(config.train.precision).device)
-    anchors = Anchors(hub, config.hub, on_error=config.data.on_error, console=console)
+    report = SampleReport()
+    anchors = Anchors(hub, config.hub, on_error=config.data.on_error, report=report, console=console)
     splits = open_splits(config.data, seed=config.seed, specs=tower_specs(config))
     native = [modality for modality in anchors.raw.native if modality in next(iter(splits.values())).columns]
     folders = {}
@@ -115,6 +119,7 @@ def build_caches(config: RunConfig, *, console: Console | None = None) -> dict[s
             views = config.hub.views if name == "train" and anchors.raw.spec(modality).viewable else 0
             for number in range(1, views + 1):
                 folders[f"{name}/{modality}/{number}"] = anchors.cache(modality, table, view=number).folder
+    tell_remarks(report, list(splits.values()), console)
     return folders
 
 

@@ -10,7 +10,7 @@ import yaml
 from rich.console import Console
 
 from binder.config import load_config
-from binder.data import OnError, PairTable, SkipReport
+from binder.data import OnError, PairTable, SampleReport
 from binder.errors import ConfigError
 from binder.evaluate import Report, Rows, evaluate_space
 from binder.prompts import TEXT, Prompts
@@ -64,7 +64,7 @@ def evaluate(
             cache=hub_cache or Path(scratch),
             on_error=on_error,
             console=console,
-            skips=SkipReport(),
+            report=SampleReport(),
             prompts=_prompts(space, templates) if TEXT in names else None,
         )
         encoded = {name: encoder.encode(name, table, train_table) for name in names}
@@ -78,13 +78,16 @@ def evaluate(
         num_bootstrap=bootstrap,
         seed=seed,
     )
-    if console is not None and len(encoder.skips):
-        console.print(encoder.skips.render(), style="yellow", markup=False)
+    if console is not None and encoder.report.skips:
+        console.print(encoder.report.render_skips(), style="yellow", markup=False)
     facts = {
         "hub": space.hub.name,
         "table_fingerprint": table.fingerprint,
         "prompts": encoder.prompts and {"hash": encoder.prompts.hash, "templates": list(encoder.prompts.templates)},
-        "skips": encoder.skips.to_json(),
+        "towers": {name: space.towers[name].fingerprint for name in names if name in space.towers},
+        "no_control": encoder.no_control,
+        "skips": encoder.report.skips_to_json(),
+        "notes": encoder.report.count_notes([table]),
     }
     return replace(report, facts={**report.facts, **facts})
 

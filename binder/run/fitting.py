@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 from binder.config import ClosedFormConfig, TowerConfig
-from binder.data import Skip
+from binder.data import Remark
 from binder.run.progress import track
 from binder.towers import Tower, encode_samples
 from binder.towers.closed_form import solve
@@ -30,13 +30,13 @@ class Fitted:
         tower: the whole tower, in evaluation mode.
         centre: mean of its vectors over the training rows, (dim,): what centring subtracts.
         facts: JSON values: what learned, and how it went.
-        skips: samples that could not be read.
+        remarks: samples that could not be read, and notes on the others.
     """
 
     tower: Tower
     centre: np.ndarray
     facts: dict[str, Any]
-    skips: list[Skip]
+    remarks: list[Remark]
 
 
 def on_features(config: TowerConfig) -> bool:
@@ -73,30 +73,30 @@ def fit_tower(
     choose_trained(tower, "head" if closed_form else config.trained, lora=config.lora, seed=seed)
     learned, total = count_weights(tower)
     facts = {"trained": closed_form.method if closed_form else config.trained, "learned": learned, "weights": total}
-    skips: list[Skip] = []
+    remarks: list[Remark] = []
     learner = tower
     if on_features(config):
-        sides = {role: _featured(tower.to(device), side, skips, console) for role, side in sides.items()}
+        sides = {role: _featured(tower.to(device), side, remarks, console) for role, side in sides.items()}
         learner = head_alone(tower)
     if closed_form:
         facts |= _solve(learner, sides, closed_form, console)
     else:
         outcome = optimise(learner, sides)
-        skips += outcome.skips
+        remarks += outcome.samples
         progress = outcome.progress
         facts |= {"best_epoch": progress.best_epoch, "steps": progress.step, "validation": progress.scores}
         facts |= {"temperature": outcome.temperature}
     merge_adapters(tower)
     train = sides["train"]
-    vectors = encode_samples(learner.to(device), train.samples, rows=train.rows, shared=True)[1]
-    return Fitted(tower=tower.to(device).eval(), centre=vectors.mean(axis=0), facts=facts, skips=skips)
+    _, vectors, last = encode_samples(learner.to(device), train.samples, rows=train.rows, shared=True)
+    return Fitted(tower=tower.to(device).eval(), centre=vectors.mean(axis=0), facts=facts, remarks=[*remarks, *last])
 
 
-def _featured(tower: Tower, side: Side, skips: list[Skip], console: Console | None) -> Side:
+def _featured(tower: Tower, side: Side, remarks: list[Remark], console: Console | None) -> Side:
     """The same side with cached features for samples; rows that cannot be read are left out of it."""
     with track(console, f"features of {tower.spec.name}", len(side.rows)) as progress:
         samples: FeatureSamples = cache_features(tower, side.samples, side.rows, shared=True, progress=progress)
-    skips += samples.skips
+    remarks += samples.remarks
     return replace(side, samples=samples, rows=samples.rows)
 
 
@@ -111,7 +111,7 @@ def _solve(learner: Tower, sides: Sides, config: ClosedFormConfig, console: Cons
     facts: dict[str, Any] = {"closed_form": projector.facts}
     if "validation" in sides:
         side = sides["validation"]
-        facts["validation"] = validate(
+        facts["validation"], _ = validate(  # of cached features, on which there are no remarks
             learner, side.samples, side.targets, side.keys, rows=side.rows, batch_size=1024, workers=0
         )
     if console is not None:

@@ -4,21 +4,22 @@ from collections.abc import Mapping
 
 from binder.config import RunConfig
 from binder.hub import Hub
-from binder.towers import Ledger
+from binder.towers import Ledger, Tower
 from binder.train import Side
 
 
-def build_ledger(config: RunConfig, name: str, hub: Hub, sides: Mapping[str, Side]) -> Ledger:
-    """List what the tower `name` saw: both halves of every pair, by role.
+def build_ledger(config: RunConfig, tower: Tower, hub: Hub, sides: Mapping[str, Side]) -> Ledger:
+    """List what a tower saw: both halves of every pair, by role.
 
     Args:
         config: of the run.
-        name: the tower's modality.
+        tower: trained; its origin says under which licence its first weights are.
         hub: as it was used, transform included.
         sides: `train` and, where there is one, `validation`.
     """
+    name = tower.spec.name
     anchors = config.towers[name].hub_modalities
-    licences = (hub.licence, config.data.licence)
+    licences = (hub.licence, config.data.licence, (tower.origin or {}).get("licence"))
     items: dict[str, list[str]] = {column: [] for column in ("role", "id", "group", "modality", "content")}
     for role, side in sides.items():
         for modality in (name, *anchors):
@@ -35,5 +36,5 @@ def build_ledger(config: RunConfig, name: str, hub: Hub, sides: Mapping[str, Sid
         hub_fingerprint=hub.fingerprint,
         table_fingerprints=tuple(side.table.fingerprint for side in sides.values()),
         items={column: tuple(values) for column, values in items.items()},
-        licences=tuple(licence for licence in licences if licence is not None),
+        licences=tuple(dict.fromkeys(licence for licence in licences if licence is not None)),
     )

@@ -7,7 +7,7 @@ import numpy as np
 from rich.console import Console
 
 from binder.config import RunConfig
-from binder.data import ModalityDataset, PairTable, Skip, SkipReport
+from binder.data import ModalityDataset, PairTable, SampleReport, Skip
 from binder.modality import ModalitySpec
 from binder.run.anchors import Anchors
 from binder.run.progress import track
@@ -21,7 +21,7 @@ def build_side(
     anchors: Anchors,
     *,
     training: bool,
-    skips: SkipReport,
+    report: SampleReport,
     console: Console | None,
 ) -> Side:
     """Pair the rows of `table` that hold the modality with the hub's vectors.
@@ -32,7 +32,7 @@ def build_side(
         table: one split.
         anchors: give the hub's vectors.
         training: whether these rows are learned from; only they have views.
-        skips: gets the samples that could not be read, where all are read at once.
+        report: gets the remarks on samples, where all are read at once.
         console: where progress is drawn.
     """
     name, data = spec.name, config.data
@@ -41,20 +41,21 @@ def build_side(
     samples = ModalityDataset(table, spec, on_error=data.on_error, cache=data.keep_in_memory)
     rows = np.flatnonzero(table.present(name) & targets.present.any(axis=1))
     if data.keep_in_memory:
-        rows = _read_all(samples, rows, skips, console)
+        rows = _read_all(samples, rows, report, console)
     keys = pair_keys(table, hub_modalities, config.loss_for(name).positives)
     return Side(table=table, samples=samples, targets=targets, keys=keys, rows=rows, hub=anchors.hub.fingerprint)
 
 
-def _read_all(samples: ModalityDataset, rows: np.ndarray, skips: SkipReport, console: Console | None) -> np.ndarray:
+def _read_all(samples: ModalityDataset, rows: np.ndarray, report: SampleReport, console: Console | None) -> np.ndarray:
     """Read every sample once, before training; bad rows surface here and not an hour later."""
     good = []
     with track(console, f"reading {samples.spec.name}", len(rows)) as progress:
         for done, row in enumerate(rows, start=1):
             item = samples[int(row)]
             if isinstance(item, Skip):
-                skips.add(item)
+                report.add(item)
             else:
+                report.extend(item.notes)
                 good.append(row)
             if progress is not None:
                 progress(done, len(rows))

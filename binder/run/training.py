@@ -10,21 +10,20 @@ from accelerate import Accelerator
 from rich.console import Console
 
 from binder.config import RunConfig, load_config
-from binder.data import PairTable, Skip, SkipReport
+from binder.data import PairTable, SampleReport
 from binder.errors import BinderError, TrainingError
 from binder.run.anchors import Anchors, hub_of
 from binder.run.fitting import Fitted, fit_tower, on_features
 from binder.run.ledgers import build_ledger
+from binder.run.remarks import load_remarks, save_remarks, tell_remarks
 from binder.run.sides import build_side
 from binder.run.tables import check_evaluation, open_splits, require_split, tower_specs
 from binder.space import Space
-from binder.storage import hash_json, is_complete, read_json, write_json
+from binder.storage import hash_json, is_complete
 from binder.towers import Tower, TowerCheckpoint, build_tower, load_tower, save_tower
 from binder.train import Outcome, Side, TowerTrainer, start_engine
 
 log = logging.getLogger(__name__)
-
-_SKIPS = "skips.json"
 
 
 def train(
@@ -43,7 +42,7 @@ def train(
         resume: go on where a killed run stopped; finished towers are kept as they are.
         space: start from a space that is already open; its hub must be the configured one, and
             towers it has for modalities that the run doesn't train come along.
-        console: where progress and the skip report are printed; None for silence.
+        console: where progress and remarks on samples are printed; None for silence.
 
     Returns:
         The space, also saved in the run's output folder beside its configuration.
@@ -58,7 +57,7 @@ def train(
         run.prepare(resume=resume)
         checkpoints = {name: run.train_tower(name, resume=resume) for name in config.towers}
     except BinderError:
-        run.tell_skips()  # they may be the reason
+        run.tell_remarks()  # they may be the reason
         raise
     return run.finish(checkpoints)
 
@@ -74,9 +73,10 @@ class _Run:
         self.validation = self.splits.get("validation")
         self.engine = start_engine(config.train.precision)
         self.console = console = console if self.engine.is_main_process else None
+        self.tables = [self.train] if self.validation is None else [self.train, self.validation]
+        self.report = SampleReport()
         hub, on_error = hub_of(config, space).to(self.engine.device), config.data.on_error
-        self.anchors = Anchors(hub, config.hub, on_error=on_error, console=console)
-        self.skips = SkipReport()
+        self.anchors = Anchors(hub, config.hub, on_error=on_error, report=self.report, console=console)
 
     def prepare(self, *, resume: bool) -> None:
         """Refuse what can't work, write the configuration, fit the hub's transform."""
@@ -95,8 +95,8 @@ class _Run:
         if self.engine.is_main_process:
             self.config.save(self.config.output / "config.yaml")
         self.engine.wait_for_everyone()
-        if resume and (self.config.output / _SKIPS).exists():
-            self.skips.extend(Skip(**skip) for skip in read_json(self.config.output / _SKIPS))
+        if resume:
+            self.report.extend(load_remarks(self.config.output))
         self.anchors.fit_transform(anchors, self.train)
 
     def train_tower(self, name: str, *, resume: bool) -> TowerCheckpoint:
@@ -124,11 +124,11 @@ class _Run:
             device=engine.device,
             console=self.console,
         )
-        self.skips.extend(fitted.skips)
+        self.report.extend(fitted.remarks)
         self.anchors.hub.check_frozen()
         checkpoint = self._checkpoint(name, fitted, sides)
         if engine.is_main_process:
-            self._save_skips()  # before the tower: a resumed run won't read its samples again
+            self._save_remarks()  # before the tower: a resumed run won't read its samples again
             save_tower(checkpoint, folder / "tower")
         engine.wait_for_everyone()
         return checkpoint
@@ -162,7 +162,7 @@ class _Run:
         return checkpoint
 
     def finish(self, checkpoints: Mapping[str, TowerCheckpoint]) -> Space:
-        """Put hub and towers together, save the space, print what was skipped."""
+        """Put hub and towers together, save the space, print what its samples were like."""
         kept = {
             name: tower for name, tower in (self.space.towers if self.space else {}).items() if name not in checkpoints
         }
@@ -171,19 +171,16 @@ class _Run:
         )
         if self.engine.is_main_process:
             space.save(self.config.output / "space")
-            self._save_skips()
-            self.tell_skips()
+            self._save_remarks()
+            self.tell_remarks()
         return space
 
-    def tell_skips(self) -> None:
-        """Print what was left out so far."""
-        self.skips.extend(self.anchors.skips)
-        if self.console is not None and len(self.skips):
-            self.console.print(self.skips.render(), style="yellow", markup=False)
+    def tell_remarks(self) -> None:
+        """Print what was left out so far, and what stands out in the rest."""
+        tell_remarks(self.report, self.tables, self.console)
 
-    def _save_skips(self) -> None:
-        self.skips.extend(self.anchors.skips)
-        write_json(self.config.output / _SKIPS, self.skips.to_json())
+    def _save_remarks(self) -> None:
+        save_remarks(self.report, self.tables, self.config.output)
 
     def _side(self, name: str, table: PairTable, *, role: str) -> Side:
         frozen = on_features(self.config.towers[name])
@@ -197,7 +194,7 @@ class _Run:
             table,
             self.anchors,
             training=role == "train" and not frozen,
-            skips=self.skips,
+            report=self.report,
             console=self.console,
         )
 
@@ -205,7 +202,7 @@ class _Run:
         tower_config = self.config.towers[name]
         return TowerCheckpoint(
             tower=fitted.tower,
-            ledger=build_ledger(self.config, name, self.anchors.hub, sides),
+            ledger=build_ledger(self.config, fitted.tower, self.anchors.hub, sides),
             encoder=tower_config.encoder,
             head=tower_config.head,
             seed=self.config.seed,
@@ -227,7 +224,7 @@ class _Run:
                 "seed": config.seed,
                 "modality": self.specs[name].fingerprint,
                 "hub": self.anchors.hub.fingerprint,
-                "tables": [side.fingerprint for side in (self.train, self.validation) if side is not None],
+                "tables": [table.fingerprint for table in self.tables],
             }
         )
 

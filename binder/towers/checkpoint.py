@@ -17,13 +17,14 @@ from safetensors.torch import load_file, save_file
 from binder.errors import ArtifactError, RegistryError
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
-from binder.storage import new_artifact, read_json, read_manifest, write_json
+from binder.storage import hash_json, hash_tensors, new_artifact, read_json, read_manifest, write_json
 from binder.towers.hub_copy import ImageHub
 from binder.towers.ledger import Ledger
 from binder.towers.library import LibraryEncoder
 from binder.towers.tower import HeadName, Tower, build_tower
 
 KIND = "tower"
+_VERSION = ("hash", "commit", "fingerprint")  # what in an origin tells weights of one name apart
 log = logging.getLogger(__name__)
 
 
@@ -53,6 +54,12 @@ class TowerCheckpoint:
     def spec(self) -> ModalitySpec:
         return self.tower.spec
 
+    @property
+    def fingerprint(self) -> str:
+        """Of weights, network and the way samples are prepared for it: the same before saving and after loading."""
+        weights, network = hash_tensors(self.tower.state_dict()), [dict(self.encoder), self.head]
+        return hash_json({"weights": weights, "network": network, "modality": self.spec.fingerprint})
+
     def untrained(self, hub: ImageHub | None = None) -> Tower:
         """The same tower as it was before training: from its seed, or copied anew from the hub.
 
@@ -61,9 +68,19 @@ class TowerCheckpoint:
                 a checkpoint holds only the weights after training.
 
         Raises:
-            RegistryError: the encoder is a hub copy and no hub is given.
+            RegistryError: the encoder is a hub copy and no hub is given, or its first weights came from elsewhere and
+                are not to be had any more, or are others now.
+            HubError: the hub has no image tower to copy.
         """
         tower = build_tower(self.spec, self.tower.dim, encoder=self.encoder, head=self.head, seed=self.seed, hub=hub)
+        now, then = ({name: (one or {}).get(name) for name in _VERSION} for one in (tower.origin, self.tower.origin))
+        if tower.origin and self.tower.origin and now != then:
+            raise RegistryError.explain(
+                f"the first weights of the {self.spec.name} tower are others now",
+                got=now,
+                expected=then,
+                fix=f"put back what was at {self.tower.origin.get('weights')}",
+            )
         return tower.eval()
 
 
@@ -84,6 +101,7 @@ def save_tower(checkpoint: TowerCheckpoint, folder: Path) -> None:
         "seed": checkpoint.seed,
         "origin": checkpoint.tower.origin,
         "architecture": encoder.architecture if isinstance(encoder, LibraryEncoder) else None,
+        "fingerprint": checkpoint.fingerprint,
         "training": dict(checkpoint.facts or {}),
     }
     with new_artifact(

@@ -9,11 +9,11 @@ import torch
 import torch.distributed as dist
 from torch.utils.data import DataLoader
 
-from binder.data import ModalityDataset, Skip, collate_samples
+from binder.data import ModalityDataset, Remark, collate_samples
 from binder.towers.tower import Tower
 from binder.types import Batch
 
-_Part = tuple[np.ndarray, np.ndarray, list[Skip]]
+_Part = tuple[np.ndarray, np.ndarray, list[Remark]]
 
 
 def move(batch: Batch, device: torch.device | str) -> Batch:
@@ -33,7 +33,7 @@ def encode_samples(
     workers: int = 0,
     shared: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> tuple[np.ndarray, np.ndarray, list[Skip]]:
+) -> tuple[np.ndarray, np.ndarray, list[Remark]]:
     """Encode samples once each, in evaluation mode.
 
     Args:
@@ -49,7 +49,7 @@ def encode_samples(
     Returns:
         rows: int64 (n,), row numbers of the samples that could be read.
         vectors: float32 (n, dim), unit norm, in that order.
-        skips: what was left out, where the data set was told to skip.
+        remarks: what was left out, where the data set was told to skip, and notes on the others.
     """
     if rows is None:
         rows = np.flatnonzero(samples.table.present(tower.spec.name))
@@ -63,7 +63,7 @@ def encode_samples(
         parts = [part for part in chain(*zip_longest(*everyone)) if part is not None]
     found = [np.zeros(0, np.int64), *(part[0] for part in parts)]
     vectors = [np.zeros((0, tower.dim), np.float32), *(part[1] for part in parts)]
-    return np.concatenate(found), np.concatenate(vectors), [skip for part in parts for skip in part[2]]
+    return np.concatenate(found), np.concatenate(vectors), [remark for part in parts for remark in part[2]]
 
 
 def _encode(
@@ -73,7 +73,7 @@ def _encode(
     workers: int,
     progress: Callable[[int, int], None] | None,
 ) -> list[_Part]:
-    """Rows, vectors and skips of each batch."""
+    """Rows, vectors and remarks of each batch."""
     training, device = tower.training, next(tower.parameters()).device
     tower.eval()
     loader = DataLoader(
@@ -84,12 +84,12 @@ def _encode(
         generator=torch.Generator(),  # encoding must not move the caller's random state
     )
     parts, done, total = [], 0, sum(map(len, batches))
-    for found, batch, skips in loader:
+    for asked, (found, batch, remarks) in zip(batches, loader, strict=True):
         vectors = np.zeros((0, tower.dim), np.float32)
         if batch is not None:
             vectors = tower(move(batch, device)).cpu().numpy()
-        parts.append((found.numpy(), vectors, skips))
-        done += len(found) + len(skips)
+        parts.append((found.numpy(), vectors, remarks))
+        done += len(asked)
         if progress is not None:
             progress(done, total)
     tower.train(training)

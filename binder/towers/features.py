@@ -13,7 +13,8 @@ import torch
 from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
-from binder.data import ModalityDataset, Skip
+from binder.data import ModalityDataset, Remark
+from binder.data.dataset import Item
 from binder.modality import ModalitySpec
 from binder.towers.encode import encode_samples
 from binder.towers.tower import Tower
@@ -69,18 +70,18 @@ class FeatureSamples(ModalityDataset):
     Attributes:
         rows: row numbers that have a feature, int64 (n,).
         features: float32 (n, width), in that order.
-        skips: the rows that could not be read.
+        remarks: which rows could not be read, and notes on the others.
     """
 
-    def __init__(self, samples: ModalityDataset, rows: np.ndarray, features: np.ndarray, skips: list[Skip]) -> None:
+    def __init__(self, samples: ModalityDataset, rows: np.ndarray, features: np.ndarray, remarks: list[Remark]) -> None:
         spec = Features(name=samples.spec.name, width=features.shape[1])
         super().__init__(samples.table, spec)
-        self.rows, self.skips = rows, skips
+        self.rows, self.remarks = rows, remarks
         self.features: Float[Tensor, "row width"] = torch.from_numpy(features)
         self._place = {int(row): place for place, row in enumerate(rows)}
 
-    def __getitem__(self, index: int) -> tuple[int, Tensor]:
-        return index, self.features[self._place[index]]
+    def __getitem__(self, index: int) -> Item:
+        return Item(index, self.features[self._place[index]])
 
 
 class _EncoderAlone(Tower):
@@ -114,10 +115,10 @@ def cache_features(
         workers: processes that read.
         progress: called with (samples done, samples in all).
     """
-    found, features, skips = encode_samples(
+    found, features, remarks = encode_samples(
         _EncoderAlone(tower), samples, rows=rows, shared=shared, workers=workers, progress=progress
     )
-    return FeatureSamples(samples, found, features, skips)
+    return FeatureSamples(samples, found, features, remarks)
 
 
 def head_alone(tower: Tower) -> Tower:

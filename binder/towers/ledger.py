@@ -31,7 +31,7 @@ class Ledger:
         table_fingerprints: of the pair tables it was trained and selected on.
         items: columns of equal length, one entry per sample and modality: role, row id, group,
             modality (both sides of each pair), content hash.
-        licences: of hub and data, as far as they were declared.
+        licences: of hub, data and the encoder's first weights, each once, as far as they were declared.
     """
 
     modality: str

@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
 from binder.data import ModalityDataset, Skip, Views
+from binder.data.dataset import Item
 from binder.modality import ModalitySpec
 
 NOISE = 0.1  # bucketing sorts by length times a factor of 1 +- this, so that neighbours change from epoch to epoch
@@ -109,7 +109,7 @@ def _sort_within_passes(
         order[whole] = order[whole][np.argsort(noisy[whole], kind="stable")]
 
 
-class AugmentedSamples(Dataset[tuple[int, Tensor] | Skip]):
+class AugmentedSamples(Dataset[Item | Skip]):
     """A modality's samples as training sees them: perhaps a view, transformed, then varied anew in each draw.
 
     Args:
@@ -122,14 +122,14 @@ class AugmentedSamples(Dataset[tuple[int, Tensor] | Skip]):
     def __init__(self, samples: ModalityDataset, spec: ModalitySpec, *, seed: int, views: Views | None = None) -> None:
         self.samples, self.spec, self.seed, self.views = samples, spec, seed, views
 
-    def __getitem__(self, draw: Draw) -> tuple[int, Tensor] | Skip:
+    def __getitem__(self, draw: Draw) -> Item | Skip:
         view = None if self.views is None else self.views.of(draw.row, self.view_number(draw))
         item = self.samples.viewed(draw.row, view)
         if isinstance(item, Skip):
             return item
         state = self._chance(draw).generate_state(2, np.uint32)
         generator = torch.Generator().manual_seed(int(state[0]) << 32 | int(state[1]))
-        return draw.row, self.spec.augment(item[1], generator)
+        return item._replace(tensor=self.spec.augment(item.tensor, generator))
 
     def view_number(self, draw: Draw) -> int:
         """Which view the draw sees; 0 is the whole sample."""

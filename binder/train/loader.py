@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 
 from binder.config import TrainConfig
-from binder.data import ModalityDataset, Skip, Views, collate_samples, sample_lengths
+from binder.data import ModalityDataset, Remark, Views, collate_samples, sample_lengths
 from binder.errors import TrainingError
 from binder.train.batches import AugmentedSamples, Draw, EpochBatches
 from binder.types import Batch
@@ -23,13 +23,13 @@ class TrainBatch(NamedTuple):
     Attributes:
         rows: int64 (sample,), their rows in the table.
         batch: the samples, collated; None where every one was skipped.
-        skips: samples of this step that could not be read; nothing stands in for them.
+        remarks: samples of this step that could not be read, for which nothing stands in; notes on the others.
         views: int64 (sample,), which view each sample is; pass it to `HubTargets` with the rows.
     """
 
     rows: Tensor
     batch: Batch | None
-    skips: list[Skip]
+    remarks: list[Remark]
     views: Tensor
 
 
@@ -60,11 +60,11 @@ class TrainLoader:
     def epoch(self, number: int, start: int = 0) -> Iterator[TrainBatch]:
         """Batches of epoch `number`, from batch `start` on."""
         self._plan.begin(number, start)
-        for rows, batch, skips in self._loader:
+        for rows, batch, remarks in self._loader:
             draws = self._plan.asked.popleft()
             number_of = {draw.row: self._samples.view_number(draw) for draw in draws}  # no batch holds a row twice
             views = torch.tensor([number_of[row] for row in rows.tolist()], dtype=torch.int64)
-            yield TrainBatch(rows, batch, skips, views)
+            yield TrainBatch(rows, batch, remarks, views)
 
 
 class _Plan(Sampler[list[Draw]]):

@@ -17,7 +17,7 @@ from rich.console import Console
 from torch import Tensor
 
 from binder.config import LossConfig, TrainConfig
-from binder.data import SkipReport
+from binder.data import SampleReport
 from binder.errors import TrainingError
 from binder.losses import HubSide
 from binder.towers import Tower
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """What training leaves: the tower at its best epoch, and how it got there."""
+    """What training leaves: the tower at its best epoch, how it got there, and remarks on the samples it read."""
 
     tower: Tower
     progress: Progress
     temperature: float
-    skips: SkipReport
+    samples: SampleReport
 
 
 class TowerTrainer:
@@ -98,7 +98,7 @@ class TowerTrainer:
         )
         self.num_steps = self.loader.steps_per_epoch * config.epochs
         self.progress = Progress()
-        self.skips = SkipReport()
+        self.samples = SampleReport()
         self.fingerprint = fingerprint
 
     def run(self, *, resume: bool = False) -> Outcome:
@@ -128,14 +128,14 @@ class TowerTrainer:
             tower=tower,
             progress=self.progress,
             temperature=self.objective.temperature.value,
-            skips=SkipReport(gather_object(list(self.skips))),
+            samples=SampleReport(gather_object(list(self.samples))),
         )
 
     def _epoch(self, journal: Journal) -> None:
         self.step.embed.train()
         progress, clock, passed = self.progress, time.perf_counter(), 0
         for drawn in self.loader.epoch(progress.epoch, progress.batch):
-            self.skips.extend(drawn.skips)
+            self.samples.extend(drawn.remarks)
             progress.batch += 1
             if not self._can_learn(drawn):
                 passed += 1
@@ -175,7 +175,7 @@ class TowerTrainer:
         if not self.progress.step:
             raise TrainingError.explain(
                 f"no batch to learn from in epoch {self.progress.epoch}",
-                got=f"{reason}; {self.skips.render()}",
+                got=f"{reason}; {self.samples.render_skips()}",
                 fix="look at the skipped samples, enlarge train.batch_size, or use fewer processes",
             )
         if passed and self.accelerator.is_main_process:
@@ -241,9 +241,10 @@ class TowerTrainer:
         return kept + (f", not surpassed in {progress.stale} validations, so training stopped early" if early else "")
 
     def _validate(self, side: Side) -> dict[str, float]:
-        size, workers = self.config.batch_size, self.config.workers
-        tower, rows = self.weights.judged(), side.rows
-        scores = validate(tower, side.samples, side.targets, side.keys, rows=rows, batch_size=size, workers=workers)
+        tower, size, workers = self.weights.judged(), self.config.batch_size, self.config.workers
+        of_side = (side.samples, side.targets, side.keys)
+        scores, remarks = validate(tower, *of_side, rows=side.rows, batch_size=size, workers=workers)
+        self.samples.extend(remarks)
         if self.config.monitor not in scores:
             raise TrainingError.explain(
                 f"train.monitor {self.config.monitor} can't be computed from the validation samples that could be read",

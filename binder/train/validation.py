@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from binder.data import ModalityDataset
+from binder.data import ModalityDataset, Remark
 from binder.errors import TrainingError
 from binder.hub.targets import HubTargets
 from binder.metrics import SOUND, Relevance, rank_both, shared_score
@@ -27,7 +27,7 @@ def validate(
     rows: np.ndarray,
     batch_size: int,
     workers: int,
-) -> dict[str, float]:
+) -> tuple[dict[str, float], list[Remark]]:
     """Score tower -> hub and hub -> tower retrieval; the mean over directions and anchors.
 
     Args:
@@ -41,19 +41,18 @@ def validate(
 
     Returns:
         Score name -> value; hit@5 and hit@10 only where every gallery is that large, `shared` only
-        where there are two hub items to confuse.
+        where there are two hub items to confuse. And the remarks on the samples that were read.
     """
-    rows, vectors, _ = encode_samples(tower, samples, rows=rows, batch_size=batch_size, workers=workers, shared=True)
+    rows, vectors, remarks = encode_samples(
+        tower, samples, rows=rows, batch_size=batch_size, workers=workers, shared=True
+    )
     scores = [
         score
         for anchor in range(len(targets.anchors))
         for score in _score_anchor(rows, vectors, targets, keys[:, anchor], anchor)
     ]
-    return {
-        name: float(np.mean([score[name] for score in scores]))
-        for name in scores[0]
-        if all(name in score for score in scores)
-    }
+    common = [name for name in scores[0] if all(name in score for score in scores)]
+    return {name: float(np.mean([score[name] for score in scores])) for name in common}, remarks
 
 
 def check_monitor(monitor: str, targets: HubTargets, keys: np.ndarray, rows: np.ndarray) -> None:

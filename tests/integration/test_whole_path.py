@@ -79,7 +79,8 @@ def _rounded(value: object) -> object:
 
 
 def test_the_run_folder_explains_itself(run: Path, scenes: Path) -> None:
-    assert {path.name for path in run.iterdir()} == {"config.yaml", "train", "space", "report", "skips.json"}
+    told = {"skips.json", "notes.json"}
+    assert {path.name for path in run.iterdir()} == {"config.yaml", "train", "space", "report", *told}
     events = read_journal(run / "train" / "audio")
     assert [event["event"] for event in events].count("validation") == 2
     assert {"loss", "temperature", "samples_per_s"} <= events[0].keys()

@@ -1,7 +1,6 @@
 """A sample that cannot be read raises with its row's name, or becomes a skip; never another sample, never zeros."""
 
 import gc
-import pickle
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +10,7 @@ import torch
 from radar import FAULTS, Radar, write_broken_table
 from torch.utils.data import DataLoader
 
-from binder.data import ModalityDataset, PairTable, Skip, SkipReport, collate_samples, read_sample, read_tensor
+from binder.data import ModalityDataset, PairTable, Skip, collate_samples, read_sample, read_tensor
 from binder.errors import SampleError
 
 SPECS = {"radar": Radar()}
@@ -98,18 +97,3 @@ class Buggy(Radar):
 def test_a_plugins_own_mistake_is_not_a_skip(table):
     with pytest.raises(AttributeError, match="no_such_method"):
         ModalityDataset(table, Buggy(), on_error="skip")[0]
-
-
-def test_the_skip_report_counts_by_fault_and_keeps_order():
-    report = SkipReport()
-    assert report.render() == "no sample was left out" and not report
-    for number in range(7):
-        report.add(Skip(f"s{number}", "radar", f"empty file\n  got: f{number}"))
-    report.add(Skip("s0", "radar", "another reason"))  # seen: epochs meet the same sample again
-    report.add(Skip("s0", "depth", "file not found"))
-    assert len(report) == 8 and [skip.id for skip in report][-1] == "s0"
-    assert report.render(limit=3) == (
-        "left out 8 samples:\n  7 x radar: empty file (id s0, s1, s2 and 4 more)\n  1 x depth: file not found (id s0)"
-    )
-    assert report.to_json()[7] == {"id": "s0", "modality": "depth", "reason": "file not found"}
-    assert SkipReport(pickle.loads(pickle.dumps(report.items))).items == report.items

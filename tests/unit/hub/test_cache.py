@@ -18,12 +18,14 @@ from radar import FAULTS, Radar, write_broken_table
 from slow_hub import SlowHub
 from toys import ToyHub
 
-from binder.data import PairTable, read_sample
+from binder.data import Note, PairTable, read_sample
 from binder.errors import ArtifactError, HubError, HubMismatchError, SampleError
 from binder.hub.cache import HubCache, build_hub_cache
 from binder.hub.column import embed_column
 from binder.hub.protocol import FrozenHub
 from binder.registry import create_modality
+from binder.storage import read_json, write_json
+from modalities.text import Text
 
 TEXTS = ["a", "bb", "a", None, "ccc", "bb", "d", "e"]
 TEXT = create_modality("text")
@@ -218,3 +220,42 @@ def test_two_that_ask_at_once_compute_once(tmp_path):
         caches = [done.result() for done in both]
     assert sorted(log.read_text().splitlines()) == sorted(f"text {row}" for row in range(slow_hub.NUM_CONTENTS))
     assert np.array_equal(caches[0].unique_vectors, caches[1].unique_vectors)
+
+
+class _Noted(Text):
+    """Remarks on short texts."""
+
+    def notes(self, sample: str) -> list[str]:
+        return ["short: less than four letters"] if len(sample) < 4 else []
+
+
+def test_a_cache_keeps_the_notes_on_samples_and_one_from_before_says_that_it_has_none(tmp_path, caplog):
+    words = ["red", "green", "red", "", "blue", "tan"]
+    rows = Dataset.from_dict({"id": list("abcdef"), "text": words})
+    table, hub = PairTable.from_dataset(rows, columns={"text": "text"}), ToyHub()
+    options = {"batch_size": 2, "shard_size": 2, "on_error": "skip"}
+    expected = [Note(id, "text", "short") for id, word in zip("abcdef", words, strict=True) if 0 < len(word) < 4]
+    for _ in range(2):  # computed, then read
+        cache = build_hub_cache(hub, table, "text", _Noted(), tmp_path, **options)
+        assert cache.notes == expected and len(expected) == 3
+        assert cache.remarks == [*cache.skips, *expected] and "before" not in caplog.text
+    assert embed_column(hub, table, _Noted(), batch_size=2, on_error="skip").notes == expected
+    manifest = read_json(cache.folder / "manifest.json")
+    kept = read_json(cache.folder / "rows.json")
+    write_json(cache.folder / "rows.json", {name: kept[name] for name in ("kept", "reasons")})
+    manifest["files"]["rows.json"]["bytes"] = (cache.folder / "rows.json").stat().st_size
+    write_json(cache.folder / "manifest.json", manifest)
+    old = build_hub_cache(hub, table, "text", _Noted(), tmp_path, **options)
+    assert old.notes == [] and "before caches held notes on samples: none on its text" in caplog.text
+
+
+def test_shards_from_before_notes_were_kept_make_a_cache_that_says_so(tmp_path, monkeypatch, caplog):
+    table, hub, options = _table(), ToyHub(), {"batch_size": 2, "shard_size": 2}
+    with monkeypatch.context() as patch:
+        patch.setattr("binder.hub.cache._Writer.publish", lambda *args: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            build_hub_cache(hub, table, "text", TEXT, tmp_path, **options)
+    (shard, *_) = sorted(tmp_path.glob(".*.shards-*/*.json"))
+    write_json(shard, {name: said for name, said in read_json(shard).items() if name != "notes"})
+    assert build_hub_cache(hub, table, "text", TEXT, tmp_path, **options).notes == []
+    assert "before caches held notes" in caplog.text

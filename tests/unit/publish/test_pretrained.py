@@ -9,6 +9,7 @@ from typing import Any
 import huggingface_hub
 import numpy as np
 import pytest
+import torch
 import yaml
 from evaluate_parts import encode, make_ledger, make_rows
 from tiny_models import TEXTS, save_family
@@ -36,7 +37,7 @@ def _report(space: Space) -> Report:
         "imu": encode("imu", rng.normal(size=(40, 8)), centre=np.zeros(8, np.float32)),
         "text": encode("text", rng.normal(size=(40, 8)), native=True),
     }
-    return evaluate_space(
+    report = evaluate_space(
         encoded,
         make_rows(40),
         relevance=["id"],
@@ -45,6 +46,7 @@ def _report(space: Space) -> Report:
         hub_native=("text",),
         num_bootstrap=50,
     )
+    return replace(report, facts={**report.facts, "towers": {"imu": space.towers["imu"].fingerprint}})
 
 
 def _front(folder: Path) -> tuple[dict[str, Any], str]:
@@ -70,7 +72,7 @@ def test_the_card_says_what_the_ledgers_say(space: Space, tmp_path: Path) -> Non
         "| imu | default | linear | imu-image | random weights |",
         "| imu | 2 | 1 | 1 | `01234567` |",
         "- hub `playground:clip`: ",
-        "- imu, data or hub: data: cc-by-4.0",
+        "- imu, of hub, data and first weights: data: cc-by-4.0",
         "Not evaluated.",
     ):
         assert said in body, said
@@ -97,6 +99,37 @@ def test_a_report_of_another_space_gets_no_card(space: Space, tmp_path: Path, fa
     with pytest.raises(ArtifactError, match="the report is of another space"):
         space.save_pretrained(tmp_path / "space", report=other)
     assert not (tmp_path / "space").exists()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_report_of_other_towers_on_the_same_hub_gets_no_card(space: Space, tmp_path: Path, known: bool) -> None:
+    """One weight apart; or of an older binder, whose reports do not know their towers."""
+    report, twin = _report(space), untrained_space("imu")
+    assert twin.fingerprint == space.fingerprint
+    twin.save_pretrained(tmp_path / "equal", report=report)  # weights decide, not objects
+    with torch.no_grad():
+        twin.towers["imu"].tower.head.bias[0] += 1e-3
+    if not known:
+        report, twin = replace(report, facts={**report.facts, "towers": {}}), space
+    expected = twin.towers["imu"].fingerprint
+    got = space.towers["imu"].fingerprint if known else "no fingerprint"
+    with pytest.raises(
+        ArtifactError, match=rf"another imu tower\n *got: *{got}[\s\S]*expected: fingerprint {expected}"
+    ):
+        twin.save_pretrained(tmp_path / "space", report=report)
+    assert not (tmp_path / "space").exists()
+
+
+def test_the_card_names_the_library_model_that_a_tower_started_from(space: Space, tmp_path: Path) -> None:
+    tower = space.towers["imu"].tower
+    tower.origin = {"encoder": "timm:resnet18.a1_in1k", "weights": "/my/files", "licence": "apache-2.0"}
+    try:
+        space.save_pretrained(tmp_path / "space")
+    finally:
+        tower.origin = None
+    body = _front(tmp_path / "space")[1]
+    assert "| imu-image | timm:resnet18.a1_in1k |" in body and "- imu, first weights: apache-2.0" in body
+    assert "/my/files" not in body
 
 
 def test_limits_of_an_imported_release_stand_in_the_card(space: Space, tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def _same_from_disk(tower, encoder, folder: Path) -> TowerCheckpoint:
     save_tower(_checkpoint(tower, encoder), folder)
     loaded = load_tower(folder)
     assert torch.equal(loaded.tower(_batch(tower.spec)), expected)
+    assert loaded.fingerprint == _checkpoint(tower, encoder).fingerprint
     return loaded
 
 
@@ -124,6 +125,12 @@ def test_timm_weights_from_a_directory_or_a_file_and_where_they_came_from(timm_f
     loaded = load_tower(tmp_path / "tower")
     assert torch.equal(loaded.tower(_batch(spec)), expected) and loaded.tower.origin == tower.origin
     with pytest.raises(RegistryError, match="cannot build encoder"):
+        loaded.untrained()
+    shutil.copytree(timm_folder, moved)
+    loaded.untrained()
+    weights = load_file(moved / "model.safetensors")
+    save_file({name: 2 * weight for name, weight in weights.items()}, moved / "model.safetensors")
+    with pytest.raises(RegistryError, match=r"first weights of the image tower are others now[\s\S]*hash"):
         loaded.untrained()
 
 

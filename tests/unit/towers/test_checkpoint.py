@@ -1,6 +1,7 @@
 """Towers give unit vectors, and come back from disk as they were saved, or not at all."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,22 @@ def test_the_untrained_twin_has_the_initial_weights() -> None:
             weight.add_(1.0)
     twin = checkpoint.untrained()
     assert all(torch.equal(a, b) for a, b in zip(tower.parameters(), twin.parameters(), strict=True))
+
+
+def test_a_fingerprint_outlives_the_disk_and_changes_with_a_weight_an_option_or_the_encoder(tmp_path: Path) -> None:
+    checkpoint = _checkpoint()
+    save_tower(checkpoint, tmp_path / "tower")
+    assert load_tower(tmp_path / "tower").fingerprint == checkpoint.fingerprint
+    assert json.loads((tmp_path / "tower" / "tower.json").read_text())["fingerprint"] == checkpoint.fingerprint
+    others = [replace(checkpoint, encoder={**checkpoint.encoder, "dropout": 0.5})]
+    for spec, change in ((Toy(limit=49.0), 0.0), (checkpoint.spec, 1e-6)):
+        tower = build_tower(spec, 12, encoder=checkpoint.encoder, head=checkpoint.head)
+        tower.load_state_dict(checkpoint.tower.state_dict())
+        with torch.no_grad():
+            next(tower.parameters()).add_(change)
+        others.append(replace(checkpoint, tower=tower))
+    found = {checkpoint.fingerprint, *(other.fingerprint for other in others)}
+    assert len(found) == 4
 
 
 def test_building_a_tower_leaves_the_callers_random_state_alone() -> None:

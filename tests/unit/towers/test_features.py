@@ -101,7 +101,7 @@ def test_features_are_those_of_evaluation_and_rows_that_cannot_be_read_are_left_
     )
     tower = _tower()
     features = cache_features(tower.train(), ModalityDataset(table, Toy(), on_error="skip"), np.arange(3))
-    assert features.rows.tolist() == [0, 2] and len(features.skips) == 1
+    assert features.rows.tolist() == [0, 2] and len(features.remarks) == 1
     expected = tower.eval().encoder(torch.full((1, 8, 2), 2.0))[0]
     torch.testing.assert_close(features[2][1], expected)
     assert features[2][0] == 2 and features.features.dtype == torch.float32

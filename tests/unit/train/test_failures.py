@@ -21,8 +21,8 @@ from binder.train.state import find_state
 
 
 def _spoil(trainer: TowerTrainer, row: int, value: float) -> None:
-    trainer.train.samples[row]  # read once, so that it is kept
-    trainer.train.samples._kept[row] = torch.full((8, 2), value)
+    item = trainer.train.samples[row]  # read once, so that it is kept
+    trainer.train.samples._kept[row] = item._replace(tensor=torch.full((8, 2), value))
 
 
 def test_a_loss_that_is_not_finite_stops_with_the_ids_before_a_weight_changes(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_batch_that_keeps_one_row_is_passed_over_and_told(tmp_path: Path, capl
     config = CONFIG.model_copy(update={"batch_size": 2})
     with caplog.at_level(logging.WARNING):
         outcome = toy_trainer(tmp_path, train=side, config=config).run()
-    assert {skip.id for skip in outcome.skips} == {"s0-0", "s0-1"}
+    assert {skip.id for skip in outcome.samples.skips} == {"s0-0", "s0-1"}
     # 3 batches an epoch: the two bad rows share one, or spoil two
     assert 4 <= outcome.progress.step < 12
     assert "epoch 0: passed over" in caplog.text and "of 3 batches" in caplog.text

@@ -74,8 +74,8 @@ def test_skips_are_reported_and_never_replaced():
     assert 3 < len(bad) < 17
     batches = list(open_loader(samples, np.arange(20), TrainConfig(batch_size=5), seed=1).epoch(0))
     assert sorted(row for batch in batches for row in batch.rows.tolist()) == sorted(set(range(20)) - bad)
-    assert {skip.id for batch in batches for skip in batch.skips} == {table.ids[row] for row in bad}
-    assert all(len(batch.rows) + len(batch.skips) == 5 and len(batch.views) == len(batch.rows) for batch in batches)
+    assert {skip.id for batch in batches for skip in batch.remarks} == {table.ids[row] for row in bad}
+    assert all(len(batch.rows) + len(batch.remarks) == 5 and len(batch.views) == len(batch.rows) for batch in batches)
 
 
 def test_buckets_take_lengths_from_memory_or_from_headers(monkeypatch):

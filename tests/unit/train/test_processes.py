@@ -15,6 +15,7 @@ from torch.distributed.tensor import DTensor
 from toy_training import cutting_engine, join, leave, step_losses, stop_at, toy_trainer
 
 from binder.config import LossConfig, TrainConfig
+from binder.data.dataset import Item
 from binder.errors import TrainingError
 from binder.train.state import find_state
 
@@ -155,7 +156,7 @@ def test_the_same_number_of_processes_goes_on_bit_for_bit(cut: bool, tmp_path: P
 def _stumble(rank: int, folder: Path) -> None:
     trainer = toy_trainer(folder)
     trainer.train.samples[7]  # read once, so that it is kept
-    trainer.train.samples._kept[7] = torch.full((8, 2), float("nan"))
+    trainer.train.samples._kept[7] = Item(7, torch.full((8, 2), float("nan")))
     with pytest.raises(TrainingError, match="not finite: rows s0-7\n"):
         trainer.run()
 

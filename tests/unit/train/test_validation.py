@@ -26,7 +26,7 @@ def _validate(table: PairTable, folder: Path, rows: np.ndarray) -> dict[str, flo
     tower = build_tower(Toy(), ToyHub().dim, seed=3)
     keys = pair_keys(table, ["text"], "label")
     samples, targets = toy_samples(table), cached_targets({"text": cache})
-    return validate(tower, samples, targets, keys, rows=rows, batch_size=16, workers=0)
+    return validate(tower, samples, targets, keys, rows=rows, batch_size=16, workers=0)[0]
 
 
 def test_scores_are_those_of_the_matrices(tmp_path: Path) -> None:
