@@ -4,6 +4,7 @@ Rooms are imported inside the commands, so that `binder --help` answers without 
 """
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -85,12 +86,22 @@ def evaluate(
     ] = None,
     skip: Annotated[bool, typer.Option("--skip", help="with --table: leave bad samples out and list them")] = False,
     output: Annotated[Path | None, typer.Option(help="report folder; default: PATH/report")] = None,
+    benchmark: Annotated[
+        str | None, typer.Option(help="a benchmark record, NAME-vN (see binder benchmarks), together with --data")
+    ] = None,
+    data: Annotated[Path | None, typer.Option(help="with --benchmark: the folder that its preparation wrote")] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="with --benchmark: refuse another table than the record's")
+    ] = False,
     device: Device = "cpu",
 ) -> None:
     """Encode every modality once and print the certified matrix of all ordered pairs."""
     from binder.run import evaluate_run, evaluate_space_on
 
     target = output or path / "report"
+    if benchmark is not None:
+        _evaluate_benchmark(path, benchmark, data, target, strict=strict, skip=skip, device=device)
+        return
     if table is None:
         report = evaluate_run(path, split=split, output=target, device=device, console=console)
     else:
@@ -109,6 +120,61 @@ def evaluate(
         )
     report.render(console)
     console.print(f"saved in {target}", highlight=False)
+
+
+def _evaluate_benchmark(
+    path: Path, name: str, data: Path | None, output: Path, *, strict: bool, skip: bool, device: str
+) -> None:
+    from binder.evaluate.benchmarks import benchmark_lines, open_benchmark
+    from binder.run.benchmarks import evaluate_benchmark
+    from binder.space import Space
+
+    record = open_benchmark(name)
+    if data is None:
+        raise typer.BadParameter(f"--data FOLDER is needed; prepare it: {record.prepare}")
+    on_error = "skip" if skip else "raise"
+    space = Space.load(path, device=device)
+    report = evaluate_benchmark(space, record, data, strict=strict, on_error=on_error, console=console)
+    report.save(output)
+    report.render(console)
+    console.print("\n".join(benchmark_lines(report.facts["benchmark"])), markup=False, highlight=False)
+    console.print(f"saved in {output}", highlight=False)
+
+
+@app.command()
+def certify(
+    path: Annotated[Path | None, typer.Argument(help="a run or space folder")] = None,
+    table: Annotated[str | None, typer.Argument(help="the pair table to be tested on")] = None,
+    split: Annotated[str | None, typer.Option(help="value of the table's column `split`; all rows by default")] = None,
+    prototypes: Annotated[
+        bool, typer.Option("--prototypes", help="relevance by label: shared captions may be known")
+    ] = False,
+    hub_vectors: Annotated[
+        bool, typer.Option("--hub-vectors", help="embed the hub's modalities to compare them")
+    ] = False,
+    sources: Annotated[Path | None, typer.Option(help="YAML of what pretrained weights were trained on")] = None,
+    json: Annotated[Path | None, typer.Option(help="write the certificate here, for others to verify")] = None,
+    verify: Annotated[Path | None, typer.Option(help="derive this certificate's verdicts from its hashes")] = None,
+) -> None:
+    """Say of every pair whether it was trained, directly or not, and whether the table's samples were seen.
+
+    Exit code 0: no pair is tainted, or the certificate holds; 1: some pair is, or it does not hold. With PATH and
+    TABLE, --verify also makes the certificate again and compares.
+    """
+    from binder.run.certifying import certify_table, check_record, print_record, save_record
+
+    if verify is None and (path is None or table is None):
+        raise typer.BadParameter("give PATH and TABLE, or --verify FILE")
+    record = None
+    if path is not None and table is not None:
+        options = {"by_id": not prototypes, "hub_vectors": hub_vectors, "sources": sources}
+        record = certify_table(path, table, split=split, console=console, **options)
+    if verify is not None:
+        raise typer.Exit(check_record(verify, record, console))
+    assert record is not None
+    if json is not None:
+        save_record(record, json)
+    raise typer.Exit(print_record(record, console))
 
 
 @app.command()
@@ -211,12 +277,17 @@ def check(
     name: Annotated[str, typer.Argument(help="a modality, module:OBJECT, or a hub as SCHEME:MODEL")],
     options: Annotated[list[str] | None, typer.Argument(help="OPTION=VALUE of a modality, e.g. resample=true")] = None,
     data: Annotated[str | None, typer.Option(help="also read all its samples in this table")] = None,
-    show: Annotated[Path | None, typer.Option(help="also draw one synthetic sample into this PNG")] = None,
+    show: Annotated[Path | None, typer.Option(help="also show one synthetic sample in this HTML page")] = None,
 ) -> None:
     """Hold a modality or a hub to its contract, line by line; say which samples of a table are bad or odd."""
     from binder.check import check_name
 
-    lines = check_name(name, options=options or [], data=data, picture=show)
+    page = None
+    if show is not None:
+        from binder.report.media import write_page
+
+        page = partial(write_page, show, name=f"synthetic {name}")
+    lines = check_name(name, options=options or [], data=data, show=page)
     table = Table("check", "", "detail", title=f"binder check {name}", title_justify="left")
     for line in lines:
         table.add_row(line.name, "[green]ok[/]" if line.passed else "[bold red]FAIL[/]", line.detail)
@@ -239,6 +310,14 @@ def hubs(markdown: Markdown = False) -> None:
     from binder.catalogue import hub_rows
 
     _print_rows(hub_rows(), ("hub", "what it is", "native modalities"), ("extra",), markdown)
+
+
+@app.command()
+def benchmarks(markdown: Markdown = False) -> None:
+    """List the benchmark records: what is asked, the number to quote, where the data come from."""
+    from binder.catalogue import benchmark_rows
+
+    _print_rows(benchmark_rows(), ("benchmark", "task", "headline", "rows"), ("what it is",), markdown)
 
 
 def _print_rows(rows: list[dict[str, str]], columns: tuple[str, ...], if_wide: tuple[str, ...], markdown: bool) -> None:

@@ -1,11 +1,13 @@
 """Fixtures every test may use, and the count of tests that real data would have allowed."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
 import torch
+from browser import Browser, start_browser
 
 # The models are tiny: a second thread costs more than it gives, and the more the busier the machine is.
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # of what tests start
@@ -26,6 +28,13 @@ def shared_data() -> Path:
     return SHARED
 
 
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless chromium; the test is skipped where there is none."""
+    with start_browser() as started:
+        yield started
+
+
 @pytest.fixture
 def root() -> Path:
     """The checkout."""
@@ -35,6 +44,7 @@ def root() -> Path:
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     told = {
         "real data absent": f"no real data in {SHARED} (set BINDER_SHARED_DATA)",
+        "browser absent": "no headless chromium, or no playwright (see tests/browser.py)",
         "extra absent": "not every plug-in was checked, because an extra is not installed (see -rs)",
     }
     for reason, text in told.items():
