@@ -126,6 +126,32 @@ def quiet_loading() -> Iterator[None]:
             library.enable_progress_bar()
 
 
+@contextmanager
+def loading(name: str, *, expected: str, fix: str, extra: str | None = None) -> Iterator[None]:
+    """Load a hub by its library in here; whatever goes wrong becomes a `HubError`.
+
+    Args:
+        name: of the hub.
+        expected: what can be loaded.
+        fix: what to try.
+        extra: of binder, that installs the library, where it is not part of the core.
+
+    Raises:
+        HubError: the library is not installed, or cannot load the model.
+    """
+    try:
+        yield
+    except HubError:
+        raise
+    except ModuleNotFoundError as error:
+        install = None if extra is None else f'pip install "hub-binder[{extra}]"'
+        raise HubError.explain(f"cannot load {name}", got=str(error), fix=install) from error
+    except Exception as error:  # the library's own errors, the downloader's, those of torch and safetensors
+        raise HubError.explain(
+            f"cannot load {name}", got=f"{type(error).__name__}: {error}", expected=expected, fix=fix
+        ) from error
+
+
 def load_checked(
     name: str,
     model: str,
@@ -152,20 +178,9 @@ def load_checked(
         HubError: the library is not installed, it cannot load the model, or weights are missing.
     """
     options = {"revision": revision, "local_files_only": folder is not None}
-    try:
-        with quiet_loading():
-            loaded, report = load(str(folder or model), options)
-    except ModuleNotFoundError as error:
-        raise HubError.explain(
-            f"cannot load {name}", got=str(error), fix=f'pip install "hub-binder[{extra}]"'
-        ) from error
-    except Exception as error:  # the library raises its own errors, the hub client's and those of safetensors
-        raise HubError.explain(
-            f"cannot load {name}",
-            got=f"{type(error).__name__}: {error}",
-            expected=expected,
-            fix="check the name, your login and the network; without network, give a directory",
-        ) from error
+    fix = "check the name, your login and the network; without network, give a directory"
+    with loading(name, expected=expected, fix=fix, extra=extra), quiet_loading():
+        loaded, report = load(str(folder or model), options)
     check_complete(name, report)
     return loaded
 

@@ -21,6 +21,7 @@ from binder.hub.describe import (
     check_texts,
     describe_tokenizer,
     hub_name,
+    loading,
     local_folder,
     to_pil,
 )
@@ -170,20 +171,13 @@ def _check_folder(name: str, folder: Path, random: bool) -> None:
 
 
 def _load(name: str, reference: str, tag: str | None, random_init: int | None, cache_dir: str | None) -> Any:
-    try:
+    fix = f"check the name and the network; without network, give a directory with {_CONFIG} and {_SAFE_NAMES[0]}"
+    with loading(name, expected="a model that open_clip can build, with weights that fit it", fix=fix):
         if random_init is None:
             return open_clip.create_model(reference, tag, require_pretrained=True, cache_dir=cache_dir)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(random_init)
             return open_clip.create_model(reference, load_weights=False, pretrained_text=False, cache_dir=cache_dir)
-    except Exception as error:  # open_clip passes on errors of its config, its downloader, torch and safetensors
-        raise HubError.explain(
-            f"cannot load {name}",
-            got=f"{type(error).__name__}: {error}",
-            expected="a model that open_clip can build, with weights that fit it",
-            fix="check the name and the network; without network, give a directory with "
-            f"{_CONFIG} and {_SAFE_NAMES[0]}",
-        ) from error
 
 
 @torch.inference_mode()

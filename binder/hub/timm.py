@@ -15,7 +15,7 @@ from safetensors import safe_open
 from torch import Tensor, nn
 
 from binder.errors import HubError
-from binder.hub.describe import check_folder, hub_name, local_folder, to_pil
+from binder.hub.describe import check_folder, hub_name, loading, local_folder, to_pil
 from binder.hub.protocol import FrozenHub
 from binder.storage import card_licence
 from binder.types import Sample
@@ -99,17 +99,13 @@ def _load(
         _check_name(name, model, pretrained=weights is None and random_init is None)
     if weights is not None:
         options |= _from_file(name, model, weights)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(random_init or 0)
-            network = timm.create_model(f"local-dir:{folder}" if folder else model, **options)
-    except Exception as error:  # timm passes on errors of its downloader, its configuration and safetensors
-        raise HubError.explain(
-            f"cannot load {name}",
-            got=f"{type(error).__name__}: {error}",
-            expected="a model that timm can build, with weights that fit it",
-            fix="check the name and the network; without network, give a directory, or NAME@FILE.safetensors",
-        ) from error
+    fix = "check the name and the network; without network, give a directory, or NAME@FILE.safetensors"
+    with (
+        loading(name, expected="a model that timm can build, with weights that fit it", fix=fix),
+        torch.random.fork_rng(devices=[]),
+    ):
+        torch.manual_seed(random_init or 0)
+        network = timm.create_model(f"local-dir:{folder}" if folder else model, **options)
     network.reset_classifier(0)  # pyright: ignore[reportCallIssue]
     return network
 

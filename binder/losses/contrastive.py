@@ -65,14 +65,26 @@ def info_nce(
     )
     losses = []
     if direction != "from_hub":
-        losses.append((rows if to_hub is None else rows - aligned(modality, to_hub - hub, scale)).mean())
+        losses.append(rows if to_hub is None else cross_entropy(rows, modality, to_hub, hub, scale))
     if direction != "to_hub":
-        losses.append((columns if from_hub is None else columns - aligned(modality, from_hub - hub, scale)).mean())
+        losses.append(columns if from_hub is None else cross_entropy(columns, modality, from_hub, hub, scale))
     return torch.stack(losses).mean()
 
 
-def aligned(
-    vectors: Float[Tensor, "row dim"], targets: Float[Tensor, "row dim"], scale: Float[Tensor, ""]
+def cross_entropy(
+    sums: Float[Tensor, " row"],
+    vectors: Float[Tensor, "row dim"],
+    targets: Float[Tensor, "row dim"],
+    partners: Float[Tensor, "row dim"],
+    scale: Float[Tensor, ""],
 ) -> Float[Tensor, " row"]:
-    """The linear part of the loss: scale * vectors_i . targets_i."""
-    return scale * (vectors * targets).sum(dim=1)
+    """Softmax cross-entropy of each row: its log-sum-exp less the linear part, both without the partner's logit.
+
+    Args:
+        sums: log-sum-exp of each row's logits less that of its partner, see `logsumexp_both`.
+        vectors: of the tower.
+        targets: for each of them the mean of the hub vectors it should find, or that should find it.
+        partners: the hub vector whose logit `sums` lacks.
+        scale: 1 / temperature.
+    """
+    return sums - scale * (vectors * (targets - partners)).sum(dim=1)

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from binder.config import LossConfig
 from binder.losses.bank import Bank
-from binder.losses.contrastive import aligned
+from binder.losses.contrastive import cross_entropy
 from binder.losses.gather import Shares
 from binder.losses.logsumexp import logsumexp_both
 from binder.losses.relations import Relations, prefixes
@@ -151,16 +151,17 @@ class Objective(nn.Module):
                 own, items, scale, partners=Pairs(numbers, places), exclude=gallery.exclude, **options
             )
             partner = items[places.to(items.device)].to(own.device)
-            terms.append((rows - aligned(own, gallery.targets[width] - partner, scale)).sum())
+            terms.append(cross_entropy(rows, own, gallery.targets[width], partner, scale).sum())
         if direction != "to_hub":
+            looking = hub[shares.own]
             if columns is None or shares.world > 1 or self.config.negatives != "batch":
                 # else one matrix has served both directions
                 exclude = _of_columns(part.relations.exclude, shares.own, len(hub))
-                found_by, looking = shares.gather(own), hub[shares.own]
+                found_by = shares.gather(own)
                 partners = Pairs(numbers + shares.own.start, numbers)
                 _, columns = logsumexp_both(found_by, looking, scale, partners=partners, exclude=exclude, **options)
-            found = (part.relations.from_hub(hub) - hub)[shares.own]
-            terms.append(columns.sum() - aligned(own, found, scale).sum())
+            found = part.relations.from_hub(hub)[shares.own]
+            terms.append(cross_entropy(columns, own, found, looking, scale).sum())
         return torch.stack(terms).mean()
 
     def _gallery(self, part: _Anchored, bank: Bank | None) -> _Gallery:
