@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from binder.commands import certify
 from binder.errors import BinderError
 
 _WIDE = 140  # columns of a terminal that shows all of a table
@@ -141,40 +142,7 @@ def _evaluate_benchmark(
     console.print(f"saved in {output}", highlight=False)
 
 
-@app.command()
-def certify(
-    path: Annotated[Path | None, typer.Argument(help="a run or space folder")] = None,
-    table: Annotated[str | None, typer.Argument(help="the pair table to be tested on")] = None,
-    split: Annotated[str | None, typer.Option(help="value of the table's column `split`; all rows by default")] = None,
-    prototypes: Annotated[
-        bool, typer.Option("--prototypes", help="relevance by label: shared captions may be known")
-    ] = False,
-    hub_vectors: Annotated[
-        bool, typer.Option("--hub-vectors", help="embed the hub's modalities to compare them")
-    ] = False,
-    sources: Annotated[Path | None, typer.Option(help="YAML of what pretrained weights were trained on")] = None,
-    json: Annotated[Path | None, typer.Option(help="write the certificate here, for others to verify")] = None,
-    verify: Annotated[Path | None, typer.Option(help="derive this certificate's verdicts from its hashes")] = None,
-) -> None:
-    """Say of every pair whether it was trained, directly or not, and whether the table's samples were seen.
-
-    Exit code 0: no pair is tainted, or the certificate holds; 1: some pair is, or it does not hold. With PATH and
-    TABLE, --verify also makes the certificate again and compares.
-    """
-    from binder.run.certifying import certify_table, check_record, print_record, save_record
-
-    if verify is None and (path is None or table is None):
-        raise typer.BadParameter("give PATH and TABLE, or --verify FILE")
-    record = None
-    if path is not None and table is not None:
-        options = {"by_id": not prototypes, "hub_vectors": hub_vectors, "sources": sources}
-        record = certify_table(path, table, split=split, console=console, **options)
-    if verify is not None:
-        raise typer.Exit(check_record(verify, record, console))
-    assert record is not None
-    if json is not None:
-        save_record(record, json)
-    raise typer.Exit(print_record(record, console))
+app.command()(certify)
 
 
 @app.command()

@@ -87,6 +87,9 @@ class DataConfig(Section):
         on_error: `raise` stops at the first bad sample; `skip` leaves it out and reports it.
         keep_in_memory: keep transformed samples, so that each file is read once.
         licence: of the data; stored in the ledger.
+        likenesses: also store by what copies of the training samples are known (perceptual hashes of pictures,
+            landmarks of sounds, hashes of hub vectors; see `binder.likeness`), for certificates. Every picture and
+            sound is read once more for it.
     """
 
     table: str
@@ -98,3 +101,4 @@ class DataConfig(Section):
     on_error: Literal["raise", "skip"] = "raise"
     keep_in_memory: bool = True
     licence: str | None = None
+    likenesses: bool = True

@@ -63,6 +63,22 @@ class ClosedFormConfig(Section):
         return {"name": self.features} if isinstance(self.features, str) else self.features
 
 
+class SourceConfig(Section):
+    """What pretrained weights were trained on before this run, for certificates.
+
+    Attributes:
+        pairs: modalities that were trained against each other, such as [[audio, text]].
+        labels: [modality, set of labels] that they were trained to name.
+        data: names of the data.
+        source: where that is published.
+    """
+
+    pairs: tuple[tuple[str, str], ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
+    data: str
+    source: str
+
+
 class TowerConfig(Section):
     """One modality to bind.
 
@@ -78,6 +94,7 @@ class TowerConfig(Section):
         lora: adapters, with `trained: lora`.
         train: overrides of the run's `train` section.
         loss: overrides of the run's `loss` section.
+        sources: what the encoder's first weights were trained on, where no public table says so.
     """
 
     hub_modality: str | Annotated[tuple[str, ...], Field(min_length=1)]
@@ -89,6 +106,7 @@ class TowerConfig(Section):
     lora: LoraConfig = LoraConfig()
     train: dict[str, Any] = Field(default_factory=dict)
     loss: dict[str, Any] = Field(default_factory=dict)
+    sources: tuple[SourceConfig, ...] = ()
 
     @field_validator("trained")
     @classmethod

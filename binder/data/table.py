@@ -43,10 +43,11 @@ class PairTable:
     has_groups: bool
     labels: list[str] | None
     root: Path | None
-    _dataset: Dataset  # shared by all selections, like the three below
+    _dataset: Dataset  # shared by all selections, like the four below
     _shards: tuple[Path, ...]  # archives that cells may lie in
     _texts: frozenset[str]
     _hashes: dict[str, dict[int, str | None]]
+    _likenesses: dict[str, dict[str, str | None]]
     _rows: np.ndarray  # places of this table's rows in the Arrow table under `_dataset`
 
     @classmethod
@@ -121,6 +122,7 @@ class PairTable:
             _shards=(),
             _texts=texts,
             _hashes={name: {} for name in columns},
+            _likenesses={},
             _rows=_stored_rows(dataset),
         )
 
@@ -196,6 +198,10 @@ class PairTable:
             if int(row) not in known:
                 known[int(row)] = self._content_hash(index, modality)
         return [known[int(row)] for row in self._rows]
+
+    def remembered_likenesses(self, spec_fingerprint: str) -> dict[str, str | None]:
+        """Content hash -> likeness, as `binder.data.likenesses` found them for this table and its selections."""
+        return self._likenesses.setdefault(spec_fingerprint, {})
 
     @property
     def fingerprint(self) -> str:

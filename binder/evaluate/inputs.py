@@ -28,6 +28,7 @@ class EncodedModality:
         native: embedded by the hub itself, not by a tower.
         untrained: the same samples through the tower's untrained twin; None where there is none.
         centre: mean of the modality's *training* vectors; None where it is unknown.
+        likenesses: by what copies of each sample are known, see `binder.likeness`; None where they were not computed.
     """
 
     name: str
@@ -37,6 +38,7 @@ class EncodedModality:
     native: bool
     untrained: Float32[np.ndarray, "item dim"] | None = None
     centre: Float32[np.ndarray, " dim"] | None = None
+    likenesses: tuple[str | None, ...] | None = None
 
     def __post_init__(self) -> None:
         if not len(self.vectors) == len(self.rows) == len(self.content):

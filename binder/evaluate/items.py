@@ -29,6 +29,7 @@ class Items:
         item_of_row: the item that each entry of `rows` shows.
         first_row: the first row of each item.
         groups: of each item: its rows' group where they share one, else its content.
+        likenesses: of each item, or None.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Items:
     item_of_row: Int64[np.ndarray, " row"]
     first_row: Int64[np.ndarray, " item"]
     groups: tuple[str, ...]
+    likenesses: tuple[str | None, ...] | None = None
 
     def __len__(self) -> int:
         return len(self.content)
@@ -70,6 +72,7 @@ def collapse(encoded: EncodedModality, rows: Rows) -> Items:
         item_of_row=item_of_row,
         first_row=encoded.rows[first],
         groups=_item_groups(tuple(numbers), encoded.rows, item_of_row, rows),
+        likenesses=None if encoded.likenesses is None else tuple(encoded.likenesses[place] for place in first),
     )
 
 
