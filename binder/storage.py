@@ -95,8 +95,13 @@ def new_artifact(path: Path, kind: str, facts: Mapping[str, Any] | None = None) 
         path: where the artifact will stand.
         kind: what it is ("tower", "space", "report"); `read_manifest` checks it.
         facts: JSON values stored in the manifest beside kind, schema, files and provenance.
+
+    Raises:
+        ArtifactError: something else than an artifact stands there.
     """
     path = Path(path)
+    if not is_complete(path):
+        require_free(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.partial-{uuid.uuid4().hex[:8]}")
     partial.mkdir()
@@ -108,6 +113,18 @@ def new_artifact(path: Path, kind: str, facts: Mapping[str, Any] | None = None) 
         _replace_folder(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def require_free(path: Path) -> None:
+    """Raise unless nothing is lost when a folder is put at `path`.
+
+    Raises:
+        ArtifactError: a file, or a folder that is not empty, stands there.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise ArtifactError.explain(
+            "the output is not empty", got=path, fix="give a new folder, or remove this one first"
+        )
 
 
 def seal(folder: Path, kind: str, facts: Mapping[str, Any] | None = None) -> None:

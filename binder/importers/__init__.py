@@ -14,7 +14,8 @@ from binder.errors import RegistryError
 from binder.importers.clap import import_clap
 from binder.importers.imagebind import import_imagebind
 from binder.importers.languagebind import import_languagebind
-from binder.importers.towers import Imported, check_output
+from binder.importers.towers import Imported
+from binder.storage import require_free
 
 __all__ = ["Imported", "import_layout"]
 
@@ -49,7 +50,7 @@ def import_layout(layout: str, path: str | Path, output: str | Path, overrides: 
     if wrong:
         raise RegistryError.explain("not options of a modality", got=wrong, expected="MODALITY.OPTION=VALUE")
     output = Path(output)
-    check_output(output)
+    require_free(output)
     try:
         return _IMPORTERS[layout](Path(path), output, options)
     except BaseException:

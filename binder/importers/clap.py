@@ -72,11 +72,18 @@ def import_clap(path: Path, output: Path, options: dict[str, dict[str, Any]]) ->
     if path.is_dir():
         _from_folder(path, output / "hub")
     else:
-        _from_laion(path, output / "hub", _tokenizer_of(path, options))
+        _from_laion(path, output / "hub", options)
     return bind(output, f"transformers:{(output / 'hub').absolute()}", RELEASE, [])
 
 
 def _from_folder(path: Path, hub: Path) -> None:
+    if not (path / "config.json").is_file():
+        raise ArtifactError.explain(
+            "no CLAP here",
+            got=f"{path} holds {', '.join(sorted(file.name for file in path.iterdir())[:4]) or 'nothing'}",
+            expected="config.json, weights and tokenizer, as transformers' CLAP is published",
+            fix="download the whole repository, or name LAION's .pt itself",
+        )
     config = read_json(path / "config.json")
     if config.get("model_type") != "clap":
         raise ArtifactError.explain("not a CLAP", got=f"{path}: model_type {config.get('model_type')}", expected="clap")
@@ -103,7 +110,7 @@ def _tokenizer_of(path: Path, options: dict[str, dict[str, Any]]) -> Path:
     return Path(folder)
 
 
-def _from_laion(path: Path, hub: Path, tokenizer: Path) -> None:
+def _from_laion(path: Path, hub: Path, options: dict[str, dict[str, Any]]) -> None:
     state = read_state(path)
     audio, text = state.under("audio_branch."), state.under("text_branch.")
     audio_settings, text_settings = audio_config(audio), _text_config(text)
@@ -115,6 +122,7 @@ def _from_laion(path: Path, hub: Path, tokenizer: Path) -> None:
         weights |= state.under(f"{kind}_projection.").renamed(renames, prefix=f"{kind}_projection.")
     weights |= {name: state.take(name) for name in ("logit_scale_a", "logit_scale_t")}
     state.done()
+    tokenizer = _tokenizer_of(path, options)
     config = {
         "model_type": "clap",
         "architectures": ["ClapModel"],

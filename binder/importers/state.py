@@ -3,11 +3,13 @@
 No code that a file may carry is run: safetensors, or pickles through torch's loader for tensors alone.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from zipfile import is_zipfile
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
@@ -16,6 +18,7 @@ from binder.errors import ArtifactError
 _PICKLES = (".pth", ".pt", ".bin")
 _WRAPPERS = ("state_dict", "model")
 _SHOWN = 4
+_FOREIGN = re.compile(r"GLOBAL (\S+)")  # in torch's message: what a pickle holds that is not allowed
 
 
 class State:
@@ -24,11 +27,12 @@ class State:
     Args:
         weights: by name.
         source: where they are from, for messages.
+        prefix: of all names there.
     """
 
-    def __init__(self, weights: Mapping[str, Tensor], source: Path | str) -> None:
+    def __init__(self, weights: Mapping[str, Tensor], source: Path | str, prefix: str = "") -> None:
         self._weights = dict(weights)
-        self.source = source
+        self.source, self.prefix = source, prefix
 
     def __contains__(self, name: str) -> bool:
         return name in self._weights
@@ -43,10 +47,11 @@ class State:
             ArtifactError: there is none of that name.
         """
         if name not in self._weights:
+            shown = ", ".join(self.prefix + one for one in sorted(self._weights)[:_SHOWN])
             raise ArtifactError.explain(
                 f"{self.source} is not of the layout that is imported",
-                got=f"no weight {name}; among its {len(self._weights)} are "
-                + (", ".join(sorted(self._weights)[:_SHOWN]) or "none"),
+                got=f"no weight {self.prefix}{name}"
+                + (f" among {len(self._weights)} such as {shown}" if shown else ""),
                 fix="check that it is the published checkpoint, and of which model",
             )
         weight = self._weights.pop(name)
@@ -66,7 +71,7 @@ class State:
         for name in inner:
             del self._weights[name]
         short = {name.removeprefix(prefix): weight for name, weight in inner.items()}
-        return State(short, f"{self.source}:{prefix}")
+        return State(short, self.source, self.prefix + prefix)
 
     def renamed(self, renames: Mapping[str, str], *, prefix: str = "") -> dict[str, Tensor]:
         """All that is left, under other names: every key of `renames` in a name is replaced, in order."""
@@ -90,7 +95,7 @@ class State:
             ArtifactError: with their names.
         """
         if self._weights:
-            left = sorted(self._weights)
+            left = [self.prefix + name for name in sorted(self._weights)]
             raise ArtifactError.explain(
                 f"{self.source} holds more than the layout that is imported",
                 got=f"{len(left)} other weights, e.g. {', '.join(left[:_SHOWN])}",
@@ -115,10 +120,26 @@ def read_state(path: Path) -> State:
             got=f"{path} ({'a folder' if path.is_dir() else 'a file' if path.exists() else 'not there'})",
             expected=f"a file: .safetensors, {', '.join(_PICKLES)}",
         )
-    weights = load_file(path) if path.suffix == ".safetensors" else _read_pickle(path)
+    weights = _read_safetensors(path) if path.suffix == ".safetensors" else _read_pickle(path)
     if all(name.startswith("module.") for name in weights):  # saved from a parallel wrapper
         weights = {name.removeprefix("module."): weight for name, weight in weights.items()}
     return State(weights, path)
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> ArtifactError:
+    return ArtifactError.explain(
+        "cannot read the checkpoint",
+        got=f"{path} ({reason})",
+        expected="tensors by name; binder runs no code of a pickle",
+        fix="download it again, or save its tensors with safetensors.torch.save_file",
+    )
 
 
 def _read_pickle(path: Path) -> dict[str, Tensor]:
@@ -126,13 +147,9 @@ def _read_pickle(path: Path) -> dict[str, Tensor]:
         # a memory map, so that a checkpoint of gigabytes is read as it is used; files of before torch 1.6 are no zips
         content = torch.load(path, map_location="cpu", weights_only=True, mmap=is_zipfile(path))
     except Exception as error:  # unpickling errors, and those of a broken file
-        reason, _, _ = str(error).partition("\n")
-        raise ArtifactError.explain(
-            "cannot read the checkpoint",
-            got=f"{path} ({type(error).__name__}: {reason or 'it ends too early'})",
-            expected="tensors by name; binder runs no code of a pickle",
-            fix="download it again, or save its tensors with safetensors.torch.save_file",
-        ) from error
+        held = _FOREIGN.search(str(error))  # torch's own text speaks of options that binder does not offer
+        reason = f"it holds {held[1]}, which is no tensor" if held else "it is damaged, or no file of torch"
+        raise _unreadable(path, reason) from error
     for wrapper in _WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]

@@ -124,16 +124,6 @@ def bind(
     )
 
 
-def check_output(output: Path) -> None:
-    """Raise unless `output` is free.
-
-    Raises:
-        ArtifactError: something stands there.
-    """
-    if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise ArtifactError.explain("the output is not empty", got=output, fix="give a new folder")
-
-
 def _checkpoint(imported: ImportedEncoder, hub: Hub, release: Release) -> TowerCheckpoint:
     spec = create_modality(imported.modality, **imported.options)
     tower = build_tower(spec, hub.dim, encoder=imported.encoder)

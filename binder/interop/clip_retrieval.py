@@ -18,7 +18,7 @@ from binder.data.clip_retrieval import COLUMNS, METADATA, is_layout, load_metada
 from binder.errors import TableError
 from binder.hub.vector_files import write_keyed
 from binder.space import Space
-from binder.storage import new_artifact
+from binder.storage import new_artifact, require_free
 from binder.types import Source
 
 KIND = "clip-retrieval folder"
@@ -88,7 +88,9 @@ def write_folder(
         TableError: no row has all of the modalities.
         RegistryError: the space does not embed one of them.
         SampleError: a sample that breaks its contract.
+        ArtifactError: the folder is not empty.
     """
+    require_free(Path(folder))
     rows = np.flatnonzero(np.all([table.present(modality) for modality in modalities], axis=0))
     if not len(rows):
         raise TableError.explain("no row has all modalities", got=", ".join(modalities), choices=table.columns)

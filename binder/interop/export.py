@@ -19,7 +19,7 @@ from binder.interop.programs import OUTPUT, Axes, ExportError, Program, open_pro
 from binder.modality import ModalitySpec
 from binder.registry import create_modality
 from binder.space import Space
-from binder.storage import new_artifact, read_json, read_manifest, write_json
+from binder.storage import new_artifact, read_json, read_manifest, require_free, write_json
 from binder.towers import Tower, TowerCheckpoint
 from binder.types import Batch, Source
 
@@ -101,13 +101,15 @@ def export_tower(space: Space, modality: str, folder: str | Path, *, file_format
     Raises:
         RegistryError: the space has no such tower (what the hub embeds itself is not exported), or unknown format.
         ExportError: the tower cannot be expressed, or the file gives other vectors; then nothing is left.
+        ArtifactError: the folder is not empty.
     """
+    require_free(Path(folder))
     checkpoint = _checkpoint(space, modality)
     tower = copy.deepcopy(checkpoint.tower).cpu().eval()
     batches, axes = _examples(checkpoint.spec)
     names = _names(batches[0], modality)
     program = trace(_Positional(tower, batches[0]), _inputs(batches[0]), axes)
-    with new_artifact(Path(folder), KIND, {"modality": modality, "hub_fingerprint": space.fingerprint}) as partial:
+    with new_artifact(Path(folder), KIND, {"modality": modality, "hub_fingerprint": space.hub.fingerprint}) as partial:
         write_program(program, partial, file_format, names, axes)
         parity = _compare(tower, open_program(partial, file_format), batches)
         facts = {
@@ -118,7 +120,7 @@ def export_tower(space: Space, modality: str, folder: str | Path, *, file_format
                 for name, one, free in zip(names, _inputs(batches[0]), axes, strict=True)
             },
             "outputs": {OUTPUT: {"dtype": "float32", "axes": ["batch", tower.dim]}},
-            "hub": {"name": space.hub.name, "fingerprint": space.fingerprint},
+            "hub": {"name": space.hub.name, "fingerprint": space.hub.fingerprint},
             "licences": list(checkpoint.ledger.licences),
             "parity": asdict(parity),
         }

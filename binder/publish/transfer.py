@@ -25,13 +25,16 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
         token: of a private repository; default: that of the machine's login.
 
     Raises:
-        ArtifactError: neither a folder nor a repository that can be had, with the library's own words.
+        ArtifactError: neither a folder nor a repository that can be had, and why.
     """
     if Path(name).is_dir():
         return Path(name)
     if not looks_like_hub_id(name):
         raise ArtifactError.explain(
-            "no such space", got=name, expected="a folder, ORG/NAME of a model hub, or a hub as SCHEME:MODEL"
+            "no such space",
+            got=name,
+            expected="a folder, ORG/NAME of a model hub, or a hub as SCHEME:MODEL",
+            fix="check the path; it starts at the folder you are in",
         )
     import huggingface_hub
 
@@ -40,8 +43,8 @@ def fetch(name: str, *, revision: str | None = None, token: str | None = None) -
     except Exception as error:  # the library raises its own errors, its HTTP client's and the file system's
         raise ArtifactError.explain(
             "neither a folder here nor a space on the model hub",
-            got=f"{name} ({type(error).__name__}: {error})",
-            fix="check the name, your login and the network",
+            got=f"{name} ({_reason(error)})",
+            fix="check the name, your login (hf auth login) and the network",
         ) from error
 
 
@@ -61,7 +64,7 @@ def upload(
         Its address.
 
     Raises:
-        ArtifactError: not a name, or the hub refuses, with the library's own words.
+        ArtifactError: not a name, or the hub refuses, and why.
     """
     if not looks_like_hub_id(name):
         raise ArtifactError.explain("not a repository", got=name, expected="ORG/NAME")
@@ -80,7 +83,21 @@ def upload(
     except Exception as error:  # as in `fetch`
         raise ArtifactError.explain(
             "the model hub refuses the space",
-            got=f"{name} ({type(error).__name__}: {error})",
+            got=f"{name} ({_reason(error)})",
             fix="check the name, that your login may write there, and the network",
         ) from error
     return str(address)
+
+
+def _reason(error: Exception) -> str:
+    """What went wrong, in a line: the library's own texts are paragraphs, with addresses and request numbers."""
+    from huggingface_hub import errors
+
+    known = {
+        errors.GatedRepoError: "its owner must let you in",
+        errors.RepositoryNotFoundError: "there is no such repository, or it is private",
+        errors.RevisionNotFoundError: "it has no such revision",
+        errors.LocalEntryNotFoundError: "the model hub cannot be reached, and no copy lies in the cache",
+    }
+    said = (words for kind, words in known.items() if isinstance(error, kind))
+    return next(said, f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}")

@@ -81,6 +81,20 @@ def test_a_crash_while_sealing_leaves_nothing(tmp_path, monkeypatch):
     assert contents(tmp_path) == []
 
 
+def test_only_artifacts_are_replaced(tmp_path):
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "thesis.tex").write_text("years of work")
+    with (
+        pytest.raises(ArtifactError, match=r"output is not empty[\s\S]*papers"),
+        new_artifact(tmp_path / "papers", "t"),
+    ):
+        raise AssertionError("nothing may be written")
+    assert [path.name for path in tmp_path.rglob("*")] == ["papers", "thesis.tex"]
+    (tmp_path / "empty").mkdir()
+    with new_artifact(tmp_path / "empty", "thing"):
+        pass
+
+
 def test_replacing_swaps_the_whole_folder(tmp_path):
     write(tmp_path / "tower", "old")
     (tmp_path / "tower" / "stray").write_text("not in the manifest")

@@ -107,6 +107,15 @@ def test_laions_layout(fusion, tmp_path):
     assert set(space.hub.native) == {"audio", "text"} and space.towers == {} and space.hub.licence == "cc0-1.0"
 
 
+def test_what_is_no_clap_is_said_before_a_tokenizer_is_asked_for(tmp_path):
+    torch.save({"weight": torch.ones(2)}, tmp_path / "other.pt")
+    with pytest.raises(ArtifactError, match=r"not of the layout[\s\S]*no weight audio_branch\.patch_embed"):
+        import_layout("clap", tmp_path / "other.pt", tmp_path / "out")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ArtifactError, match=r"no CLAP here[\s\S]*holds nothing\n  expected: config.json[\s\S]*fix:"):
+        import_layout("clap", tmp_path / "empty", tmp_path / "out")
+
+
 def test_transformers_layout_with_a_pickle_becomes_safetensors(tmp_path):
     model = _model(fusion=False)
     folder = _tokenizer(tmp_path / "in")

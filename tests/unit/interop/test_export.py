@@ -94,6 +94,14 @@ def test_the_space_is_left_as_it_is(space: Space, tmp_path: Path) -> None:
     assert all(torch.equal(weight, before[name]) for name, weight in tower.state_dict().items())
 
 
+def test_a_second_export_does_not_replace_the_first(space: Space, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.tex").write_text("years of work")
+    with pytest.raises(ArtifactError, match=r"output is not empty[\s\S]*out[\s\S]*new folder"):
+        export_tower(space, "skeleton", tmp_path / "out", file_format="torch")
+    assert (tmp_path / "out" / "thesis.tex").read_text() == "years of work"
+
+
 def test_a_file_that_gives_other_vectors_is_refused_and_not_kept(
     space: Space, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

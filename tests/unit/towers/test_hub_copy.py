@@ -18,6 +18,7 @@ from binder.towers import Ledger, TowerCheckpoint, build_tower, load_tower, save
 from binder.towers.image_networks import adapt_input
 from binder.types import Batch
 
+ALONE = {"audio": "clip", "video": "uniform"}  # the view of one part
 COPY = {"name": "hub-copy"}
 TOLERANCE = {"atol": 1e-5, "rtol": 0.0}  # vectors of length 1; sums of three kernels round otherwise than three sums
 
@@ -99,6 +100,22 @@ def test_a_clip_is_the_mean_of_its_frames(hubs):
     clip = _batch(spec)
     frames = torch.stack([hub_vectors(hub, clip[:, :1, step].expand(-1, 3, -1, -1)) for step in range(4)])
     torch.testing.assert_close(tower(clip), nn.functional.normalize(frames.mean(0), dim=-1), **TOLERANCE)
+
+
+def test_samples_in_parts_have_the_mean_of_their_parts_vectors(hubs, tmp_path):
+    """Clips of a sound, clips of a video: each part is a picture, or a clip, to the copy."""
+    hub, long = hubs("vit"), create_modality("audio", seconds=0.9)
+    cases = {"audio": {"num_clips": 3, "seconds": 0.3}, "video": {"num_clips": 2, "num_frames": 2, "size": 32}}
+    for name, options in cases.items():
+        spec, alone = (create_modality(name, **options, view_policy=view) for view in ("clips", ALONE[name]))
+        tower, plain = (build_tower(one, hub.dim, encoder=COPY, hub=hub).eval() for one in (spec, alone))
+        samples = [(long if name == "audio" else spec).synthetic(seed) for seed in range(2)]
+        batch = spec.collate([spec.transform(sample) for sample in samples])
+        parts = torch.stack([plain(batch[:, part]) for part in range(batch.shape[1])])
+        assert (parts[0] - parts[1]).norm() > 1e-4
+        torch.testing.assert_close(tower(batch), nn.functional.normalize(parts.mean(0), dim=-1), **TOLERANCE)
+        save_tower(_checkpoint(tower), tmp_path / name)
+        assert torch.equal(load_tower(tmp_path / name).tower(batch), tower(batch))
 
 
 @pytest.mark.parametrize("kind", ["resnet", "timm-resnet"])
