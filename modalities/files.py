@@ -19,6 +19,8 @@ from binder.types import Source
 MAX_PIXELS = 1024**3 // 4 // 3
 MAX_ARRAY_BYTES = 1024**3  # of an NPZ, unpacked: a kilobyte of it can claim to be a terabyte of zeros
 NPY_MAGIC, ZIP_MAGIC = b"\x93NUMPY", b"PK"
+# what files of other programs begin with: MATLAB's up to version 7, and HDF5, which its version 7.3 writes
+_FOREIGN = {b"MATLAB 5.0": "a MATLAB file", b"MATLAB 7.3": "a MATLAB file of version 7.3", b"\x89HDF": "an HDF5 file"}
 
 
 @contextmanager
@@ -71,8 +73,10 @@ def load_arrays(data: bytes, name: str) -> np.ndarray | dict[str, np.ndarray] | 
         name: of the file, for messages.
 
     Raises:
-        SampleError: truncated, damaged, with pickled objects, or larger than `MAX_ARRAY_BYTES` once unpacked.
+        SampleError: of MATLAB or HDF5, truncated, damaged, with pickled objects, or larger than `MAX_ARRAY_BYTES` once
+            unpacked.
     """
+    _refuse_foreign(data, name)
     if not data.startswith((NPY_MAGIC, ZIP_MAGIC)):
         return None
     try:
@@ -96,6 +100,18 @@ def load_arrays(data: bytes, name: str) -> np.ndarray | dict[str, np.ndarray] | 
             expected="a complete NPY or NPZ of numbers",
             fix="open the file with numpy.load; copy it again or remove the row",
         ) from error
+
+
+def _refuse_foreign(data: bytes, name: str) -> None:
+    kind = next((kind for magic, kind in _FOREIGN.items() if data.startswith(magic)), None)
+    if kind is not None:
+        read = "h5py.File(...)" if b"7.3" in data[:10] or kind == "an HDF5 file" else "scipy.io.loadmat(...)"
+        raise SampleError.explain(
+            f"{kind} is not read",
+            got=name,
+            expected="NPY or NPZ, or another format of the modality's README",
+            fix=f"convert it once: numpy.save('NAME.npy', {read}['VARIABLE'])",
+        )
 
 
 def only_array(arrays: dict[str, np.ndarray], name: str) -> np.ndarray:

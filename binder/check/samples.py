@@ -18,27 +18,32 @@ def check_samples(spec: ModalitySpec, table: PairTable) -> list[CheckLine]:
 
     Returns:
         `samples`, which fails where one cannot be read; one more line per kind of fault, and one per kind of
-        remark (`ModalitySpec.notes`), which fails nothing. Each gives the ids of the first few.
+        remark (`ModalitySpec.notes`), which fails nothing. Each gives the ids of the first few, and a fault what
+        was got, expected and to be done about the first.
     """
     faults: dict[str, list[str]] = defaultdict(list)
+    details: dict[str, str] = {}  # of the first of a kind: what was got, what was expected, what to do
     notes: dict[str, list[str]] = defaultdict(list)
     rows = np.flatnonzero(table.present(spec.name))
     for row in rows.tolist():
         try:
             sample = load_row(table, row, spec)
         except SampleError as error:
-            faults[str(error).partition("\n")[0]].append(table.ids[row])
+            what, _, detail = str(error).partition("\n")
+            details.setdefault(what, detail)
+            faults[what].append(table.ids[row])
             continue
         for note in spec.notes(sample):
             notes[note.partition(":")[0]].append(table.ids[row])
     bad = sum(map(len, faults.values()))
     return [
         CheckLine(name="samples", passed=not bad, detail=f"{len(rows) - bad} of {len(rows)} can be read"),
-        *(_line("fault", False, *found) for found in faults.items()),
+        *(_line("fault", False, *found, details[found[0]]) for found in faults.items()),
         *(_line("note", True, *found) for found in notes.items()),
     ]
 
 
-def _line(name: str, passed: bool, what: str, ids: list[str]) -> CheckLine:
+def _line(name: str, passed: bool, what: str, ids: list[str], first: str = "") -> CheckLine:
     more = f" and {len(ids) - SHOWN} more" if len(ids) > SHOWN else ""
-    return CheckLine(name=name, passed=passed, detail=f"{len(ids)} x {what} (id {', '.join(ids[:SHOWN])}{more})")
+    found = f"{len(ids)} x {what} (id {', '.join(ids[:SHOWN])}{more})"
+    return CheckLine(name=name, passed=passed, detail="\n".join(filter(None, (found, first))))

@@ -26,7 +26,8 @@ def folder(tmp_path):
 
 
 def test_every_sample_is_read_and_faults_and_remarks_are_listed_by_id(folder):
-    lines = {(line.name, line.passed, line.detail) for line in check_name("audio", data=str(folder))[len(CHECKS) :]}
+    found = check_name("audio", data=str(folder))[len(CHECKS) :]
+    lines = {(line.name, line.passed, line.detail.partition("\n")[0]) for line in found}
     assert lines == {
         ("samples", False, "4 of 6 can be read"),
         ("fault", False, "1 x cannot decode the sound (id broken)"),
@@ -34,6 +35,8 @@ def test_every_sample_is_read_and_faults_and_remarks_are_listed_by_id(folder):
         ("note", True, "1 x clipped (id clipped)"),
         ("note", True, "2 x silent (id silent, still)"),
     }
+    rate = next(line.detail for line in found if "sampling rate" in line.detail)
+    assert "got:      44100 Hz" in rate and "expected: 16000 Hz" in rate and "resample: true" in rate
 
 
 def test_options_are_those_of_the_modality(folder):

@@ -8,6 +8,7 @@ import zlib
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 
 from binder.errors import SampleError
 from binder.registry import create_modality
@@ -89,3 +90,16 @@ def test_an_open_picture_is_lent_as_it_is():
     given = Image.new("L", (4, 4))
     with open_picture(given, expected="a PNG") as image:
         assert image is given
+
+
+@pytest.mark.parametrize("name", ARRAYS)
+def test_files_of_matlab_say_how_to_convert_them(name, tmp_path):
+    read = create_modality(name)
+    savemat(tmp_path / "a.mat", {"d": np.zeros((3, 4))})
+    with pytest.raises(
+        SampleError, match=r"MATLAB file is not read\n  got: .*a\.mat\n.*NPY or NPZ[\s\S]*scipy.io.loadmat"
+    ):
+        read.load(tmp_path / "a.mat")
+    (tmp_path / "b.mat").write_bytes(b"MATLAB 7.3 MAT-file" + bytes(600))
+    with pytest.raises(SampleError, match=r"of version 7\.3 is not read[\s\S]*h5py"):
+        read.load(tmp_path / "b.mat")
