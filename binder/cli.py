@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from binder.commands import certify
+from binder.commands import certify, merge
 from binder.errors import BinderError
 
 _WIDE = 140  # columns of a terminal that shows all of a table
@@ -143,19 +143,7 @@ def _evaluate_benchmark(
 
 
 app.command()(certify)
-
-
-@app.command()
-def merge(
-    output: Annotated[Path, typer.Argument(help="folder of the new space")],
-    spaces: Annotated[list[Path], typer.Argument(help="two or more run or space folders with the same hub")],
-) -> None:
-    """Put towers that were trained apart into one space; refused if their hubs differ."""
-    from binder.space import Space
-
-    space = Space.load(*spaces)
-    space.save(output)
-    console.print(f"{space}\nsaved in {output}", highlight=False)
+app.command()(merge)
 
 
 @app.command()

@@ -40,3 +40,15 @@ def certify(
     if json is not None:
         save_record(record, json)
     raise typer.Exit(print_record(record, console))
+
+
+def merge(
+    output: Annotated[Path, typer.Argument(help="folder of the new space")],
+    spaces: Annotated[list[Path], typer.Argument(help="two or more run or space folders with the same hub")],
+) -> None:
+    """Put towers that were trained apart into one space; refused if their hubs differ."""
+    from binder.space import Space
+
+    space = Space.load(*spaces)
+    space.save(output)
+    Console().print(f"{space}\nsaved in {output}", highlight=False)
