@@ -1,8 +1,9 @@
 """One modality of a space: how a sample is read, prepared and embedded, by a tower or the hub. Floor: below space."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from binder.data.ahead import read_ahead
 from binder.errors import BinderError, SampleError
+from binder.evaluate.corrections import Correction
 from binder.hub import Hub
 from binder.modality import ModalitySpec
 from binder.towers import TowerCheckpoint
@@ -55,6 +57,14 @@ class Embedder:
 
         return cls(spec=spec, dim=tower.dim, prepare=spec.transform, embed=embed)
 
+    def corrected(self, correction: Correction) -> "Embedder":
+        """The same, with the vector stages of a correction after it."""
+
+        def embed(prepared: Sequence[Any]) -> Tensor:
+            return torch.from_numpy(correction.vectors(self.spec.name, self.embed(prepared).numpy()))
+
+        return replace(self, embed=embed)
+
     def read(self, numbered: tuple[int, Source]) -> Any:
         """A prepared sample, from its position and source.
 
@@ -75,3 +85,19 @@ class Embedder:
         batches = read_ahead(self.read, list(enumerate(sources)), batch_size=batch_size)
         vectors = (self.embed(batch).numpy() for batch in batches)
         return np.concatenate([np.zeros((0, self.dim), np.float32), *vectors])
+
+
+def as_list(modality: str, given: Any) -> Sequence[Source]:
+    """What `encode` was given for a modality, if it is a list.
+
+    Raises:
+        BinderError: it is not.
+    """
+    if isinstance(given, str | bytes | Path) or not hasattr(given, "__len__"):
+        raise BinderError.explain(
+            f"encode({modality}=...) takes a list",
+            got=type(given).__name__,
+            expected=f"{modality}=[sample, ...]",
+            fix="put brackets around it",
+        )
+    return given

@@ -14,15 +14,18 @@ import torch
 from jaxtyping import Float32
 
 from binder.config.data import Precision
-from binder.embedder import Embedder
-from binder.errors import ArtifactError, BinderError, HubMismatchError, RegistryError
+from binder.embedder import Embedder, as_list
+from binder.errors import ArtifactError, HubMismatchError, RegistryError
 from binder.evaluate import Report
+from binder.evaluate.corrections import Correction, corrected_fingerprint, pair_scores
 from binder.hub import Hub, open_hub
 from binder.hub.device import find_device
 from binder.hub.transform import HubTransform, TransformedHub
 from binder.modality import ModalitySpec
 from binder.prompts import Prompts
-from binder.publish import KIND, Card, check_same_hub, fetch, find_space, save_space, unpacked_hub, upload
+from binder.publish import KIND, Card, check_same_hub, fetch, find_space, unpacked_hub, upload
+from binder.publish.corrections import saved_correction
+from binder.publish.saving import save_space
 from binder.storage import read_json, read_manifest
 from binder.towers import TowerCheckpoint, load_tower
 from binder.types import Source
@@ -34,6 +37,7 @@ class Space:
     Attributes:
         hub: embeds its native modalities; any fitted transform is part of it.
         towers: modality -> trained tower with its ledger.
+        correction: what `binder correct` chose for its vectors and scores; None leaves them raw.
     """
 
     def __init__(
@@ -59,16 +63,19 @@ class Space:
             HubMismatchError: a tower was trained against another hub.
             BinderError: there is no such device.
         """
+        towers = dict(towers or {})
+        saved: Space | None = None
         if isinstance(hub, str) and ":" not in hub:
             saved = Space.from_pretrained(hub, device=device, precision=precision)
-            hub, hub_options, towers = saved.hub, saved.hub_options, {**saved.towers, **(towers or {})}
+            hub, hub_options = saved.hub, saved.hub_options
         self.hub_options = dict(hub_options or {})
         self.device = find_device(device)
         if isinstance(hub, str):
             hub = open_hub(hub, precision=precision, **self.hub_options)
         self.hub = hub.to(self.device)
-        self.towers: dict[str, TowerCheckpoint] = {}
-        for checkpoint in (towers or {}).values():
+        self.towers = {name: tower for name, tower in (saved.towers if saved else {}).items() if name not in towers}
+        self.correction: Correction | None = saved.correction if saved else None
+        for checkpoint in towers.values():
             self.add(checkpoint)
 
     @classmethod
@@ -103,6 +110,7 @@ class Space:
             check_same_hub(folder, space.hub)
             for tower in sorted((folder / "towers").glob("*")):
                 space.add(load_tower(tower))
+        space.correction = saved_correction(first, *others)
         return space
 
     @classmethod
@@ -127,7 +135,7 @@ class Space:
 
         The name of a hub in a local folder holds its absolute path: `load` finds it from any working directory.
         """
-        save_space(Path(folder), self.hub, self.hub_options, self.towers)
+        save_space(Path(folder), self.hub, self.hub_options, self.towers, correction=self.correction)
 
     def save_pretrained(
         self, folder: str | Path, *, title: str | None = None, report: Report | None = None, licence: str | None = None
@@ -141,7 +149,7 @@ class Space:
             licence: of the whole, see `Card`.
         """
         card = Card(title=title or Path(folder).name, report=report, licence=licence)
-        save_space(Path(folder), self.hub, self.hub_options, self.towers, card=card)
+        save_space(Path(folder), self.hub, self.hub_options, self.towers, correction=self.correction, card=card)
 
     def push_to_hub(
         self,
@@ -164,7 +172,7 @@ class Space:
 
         Raises:
             HubMismatchError: it was trained against another hub.
-            RegistryError: the space already embeds its modality.
+            RegistryError: the space already embeds its modality, or has a correction fitted without it.
         """
         name = checkpoint.spec.name
         if checkpoint.ledger.hub_fingerprint != self.hub.fingerprint:
@@ -174,12 +182,12 @@ class Space:
                 expected=f"{self.hub.name} @ {self.hub.fingerprint[:8]}",
                 fix="train it against this hub, or load it into a space of its own",
             )
-        if name in self.towers or name in self.hub.native:
-            raise RegistryError.explain(
-                f"the space already embeds {name!r}",
-                choices=self.modalities,
-                fix="load the two spaces apart to compare them",
-            )
+        if name in self.modalities:
+            fix = "load the two spaces apart to compare them"
+            raise RegistryError.explain(f"the space already embeds {name!r}", choices=self.modalities, fix=fix)
+        if self.correction is not None:
+            fix = "set space.correction = None first, and encode again what was encoded with it"
+            raise RegistryError.explain(f"the space's correction was fitted without {name!r}", fix=fix)
         checkpoint.tower.to(self.device)
         self.towers[name] = checkpoint
 
@@ -195,8 +203,8 @@ class Space:
 
     @property
     def fingerprint(self) -> str:
-        """Of the hub; vectors of equal fingerprints are comparable."""
-        return self.hub.fingerprint
+        """Of the hub, and of a correction that moves vectors; vectors of equal fingerprints are comparable."""
+        return corrected_fingerprint(self.hub.fingerprint, self.correction)
 
     def spec(self, modality: str) -> ModalitySpec:
         """How samples of `modality` are read.
@@ -208,12 +216,8 @@ class Space:
             return self.towers[modality].spec
         if modality in self.hub.native:
             return self.hub.spec(modality)
-        raise RegistryError.explain(
-            f"this space does not embed {modality!r}",
-            got=modality,
-            choices=self.modalities,
-            fix="train a tower for it and add it",
-        )
+        fix = "train a tower for it and add it"
+        raise RegistryError.explain(f"this space does not embed {modality!r}", choices=self.modalities, fix=fix)
 
     def encode(
         self, *, batch_size: int = 32, **sources: Sequence[Source]
@@ -232,7 +236,7 @@ class Space:
             SampleError: a sample that breaks its contract; its position is named.
         """
         return {
-            modality: self.embedder(modality).encode(_as_list(modality, given), batch_size)
+            modality: self.embedder(modality).encode(as_list(modality, given), batch_size)
             for modality, given in sources.items()
         }
 
@@ -246,15 +250,15 @@ class Space:
             templates: as in `Prompts.open`.
         """
         prompts = Prompts.open(templates)
-        _as_list("labels", labels)
+        as_list("labels", labels)
         return prompts.average(self.encode(text=prompts.fill(labels))["text"]), prompts.hash
 
     def embedder(self, modality: str) -> Embedder:
-        """How samples of `modality` are read, prepared and embedded; errors as in `spec`."""
+        """How samples of `modality` are read, prepared, embedded and corrected; errors as in `spec`."""
         self.spec(modality)
-        if modality in self.towers:
-            return Embedder.of_tower(self.towers[modality], self.device)
-        return Embedder.of_hub(self.hub, modality)
+        tower = self.towers.get(modality)
+        raw = Embedder.of_hub(self.hub, modality) if tower is None else Embedder.of_tower(tower, self.device)
+        return raw if self.correction is None else raw.corrected(self.correction)
 
     @staticmethod
     def similarity(
@@ -262,6 +266,17 @@ class Space:
     ) -> Float32[np.ndarray, "query gallery"]:
         """Cosine similarity of unit vectors, in -1..1."""
         return a @ b.T
+
+    def scores(self, **vectors: Float32[np.ndarray, "sample dim"]) -> Float32[np.ndarray, "query gallery"]:
+        """How well gallery items answer queries, by the space's correction; by the cosine where it has none.
+
+        Args:
+            vectors: of two modalities, as `encode` gives them; the first asks: `scores(audio=asked, depth=searched)`.
+
+        Raises:
+            MetricError: not two modalities, or one that the correction was fitted without.
+        """
+        return pair_scores(self.correction, vectors)
 
     def to(self, device: torch.device | str) -> "Space":
         """Move hub and towers."""
@@ -275,21 +290,9 @@ class Space:
         return f"Space({self.hub.name} @ {self.hub.fingerprint[:8]}, {self.dim}-d: {', '.join(self.modalities)})"
 
 
-def _as_list(modality: str, given: Any) -> Sequence[Source]:
-    if isinstance(given, str | bytes | Path) or not hasattr(given, "__len__"):
-        raise BinderError.explain(
-            f"encode({modality}=...) takes a list",
-            got=type(given).__name__,
-            expected=f"{modality}=[sample, ...]",
-            fix="put brackets around it",
-        )
-    return given
-
-
 def _open_saved_hub(folder: Path, name: str | None, precision: Precision) -> Hub:
     read_manifest(folder, KIND)
     facts = read_json(folder / "hub.json")
     hub = open_hub(name or unpacked_hub(facts, folder), precision=precision, **facts["options"])
-    if (folder / "hub_transform").is_dir():
-        hub = TransformedHub(hub, HubTransform.load(folder / "hub_transform"))
-    return hub
+    fitted = folder / "hub_transform"
+    return TransformedHub(hub, HubTransform.load(fitted)) if fitted.is_dir() else hub

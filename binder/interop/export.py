@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Float32
 from torch import Tensor, nn
 
 from binder.errors import ArtifactError, RegistryError
@@ -84,9 +85,10 @@ class ExportedTower:
         """Unit vectors of a batch."""
         return self.program(_inputs(batch))
 
-    def encode(self, sources: Sequence[Source]) -> Float[Tensor, "sample dim"]:
-        """Unit vectors of samples, in one batch."""
-        return self.run(self.spec.collate([self.spec.transform(self.spec.load(source)) for source in sources]))
+    def encode(self, sources: Sequence[Source]) -> Float32[np.ndarray, "sample dim"]:
+        """Unit vectors of samples, in one batch; an array, as `Space.encode` gives."""
+        tensors = [self.spec.transform(self.spec.load(source)) for source in sources]
+        return self.run(self.spec.collate(tensors)).numpy()
 
 
 def export_tower(space: Space, modality: str, folder: str | Path, *, file_format: str = "onnx") -> Parity:

@@ -5,6 +5,7 @@ Floor: publish, between evaluate and space. It knows saved folders, not spaces: 
 """
 
 from binder.publish.card import Card
+from binder.publish.corrections import saved_correction, store_correction
 from binder.publish.folders import KIND, check_same_hub, find_space, unpacked_hub
 from binder.publish.saving import save_space
 from binder.publish.transfer import fetch, upload
@@ -16,6 +17,8 @@ __all__ = [
     "fetch",
     "find_space",
     "save_space",
+    "saved_correction",
+    "store_correction",
     "unpacked_hub",
     "upload",
 ]

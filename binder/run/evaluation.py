@@ -18,7 +18,8 @@ from binder.run.encoding import Encoder
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
 
-Relevance = str | Mapping[str, Sequence[str]] | Sequence[str | Mapping[str, Sequence[str]]]
+Rule = str | Mapping[str, Sequence[str]] | Mapping[str, float]
+Relevance = Rule | Sequence[Rule]
 
 
 def evaluate(
@@ -31,6 +32,7 @@ def evaluate(
     train_table: PairTable | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
+    pools: Sequence[int] = (),
     on_error: Literal["raise", "skip"] = "raise",
     hub_cache: Path | None = None,
     console: Console | None = None,
@@ -40,7 +42,7 @@ def evaluate(
     Args:
         space: hub and towers.
         table: rows to test on; a path or hub id is opened with default columns.
-        relevance: `id`, `label`, or modality -> columns it can see; several rules in a list.
+        relevance: `id`, `label`, modality -> columns it can see, or column -> gain; several rules in a list.
         modalities: which to evaluate; by default every column that the space can embed.
         templates: prompt templates (see `Prompts.open`): each text is then embedded as the mean of its prompts.
             By default those of the space's modality `text`, where it has any; the report keeps them with their hash.
@@ -48,6 +50,7 @@ def evaluate(
             scores; without it those scores are left out for native modalities.
         bootstrap: resamples for the intervals.
         seed: of intervals and controls.
+        pools: gallery sizes at which hit@k and MRR are foreseen too (see `binder.metrics.pools`).
         on_error: `skip` leaves bad samples out and lists them in the report.
         hub_cache: folder of hub caches; a temporary one by default.
         console: where progress is drawn.
@@ -70,13 +73,14 @@ def evaluate(
         encoded = {name: encoder.encode(name, table, train_table) for name in names}
     report = evaluate_space(
         encoded,
-        Rows(ids=table.ids, groups=table.groups, attributes=_attributes(table), has_groups=table.has_groups),
+        Rows(ids=table.ids, groups=table.groups, attributes=table_attributes(table), has_groups=table.has_groups),
         relevance=relevance,
         ledgers={name: checkpoint.ledger for name, checkpoint in space.towers.items()},
         hub_fingerprint=space.hub.fingerprint,
         hub_native=space.hub.native,
         num_bootstrap=bootstrap,
         seed=seed,
+        pools=pools,
     )
     if console is not None and encoder.report.skips:
         console.print(encoder.report.render_skips(), style="yellow", markup=False)
@@ -125,6 +129,7 @@ def evaluate_run(
         train_table=splits.get("train"),
         bootstrap=settings.bootstrap,
         seed=config.seed,
+        pools=settings.pools,
         on_error=config.data.on_error,
         hub_cache=config.hub.cache,
         console=console,
@@ -205,7 +210,8 @@ def _choose(space: Space, table: PairTable, modalities: Sequence[str] | None) ->
     return list(modalities or possible)
 
 
-def _attributes(table: PairTable) -> dict[str, list[Any]]:
+def table_attributes(table: PairTable) -> dict[str, list[Any]]:
+    """Columns that relevance may ask for: those that hold no samples, and id, group and label."""
     own = {"id": table.ids, "group": table.groups, **({"label": table.labels} if table.labels else {})}
     others = {name: table.attribute(name) for name in table.attribute_names if name not in table.columns.values()}
     return {**others, **own}
