@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from binder.cli_correct import correct
 from binder.commands import certify, merge
 from binder.errors import BinderError
 
@@ -24,6 +25,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.command()(correct)
 _is_main_process = os.environ.get("RANK", "0") == "0"  # set by accelerate launch and torchrun
 console = Console(quiet=not _is_main_process)
 

@@ -1,4 +1,4 @@
-"""Every registered stage: its formula by loops, deterministic, tiled = whole, saved = loaded, nothing to correct = raw."""
+"""Every registered stage: its formula by loops, tiled = whole, saved = loaded, where nothing is wrong nothing moves."""
 
 import math
 from pathlib import Path
@@ -171,7 +171,7 @@ def test_where_there_is_nothing_to_correct_the_order_stays(stages):
 @pytest.mark.parametrize("stages", WITH_OTHER_SETTINGS)
 def test_fitted_twice_is_the_same_and_saved_is_loaded(stages, tmp_path: Path):
     query, gallery = sides()
-    one, other = fit(f"centre+{stages}" if "centre" not in stages else stages), None
+    one = fit(f"centre+{stages}" if "centre" not in stages else stages)
     other = fit(one.name)
     one.explained(why="a test").save(tmp_path / "correction")
     loaded = Correction.load(tmp_path / "correction")
