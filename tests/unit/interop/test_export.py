@@ -47,8 +47,8 @@ def _same_vectors(space: Space, modality: str, folder: Path, file_format: str) -
     assert (folder / FILES[file_format]).is_file()
     samples = synthetic(modality, 4)  # a batch size that was never traced
     expected = space.encode(**{modality: samples})[modality]
-    found = ExportedTower.open(folder).encode(samples).numpy()
-    np.testing.assert_allclose(found, expected, atol=1e-5)
+    found = ExportedTower.open(folder).encode(samples)
+    assert np.abs(found - expected).max() < 1e-5  # two arrays: numpy and torch do not mix
     assert np.abs(expected[0] - expected[1]).max() > 1e-3  # a constant would agree with itself
 
 
