@@ -57,11 +57,10 @@ def choose_examples(question: Question, table: RankTable) -> tuple[Example, ...]
     good = np.sort(rng.permutation(first)[:_EACH])
     others = np.flatnonzero(table.best_rank > 1)
     bad = others[np.argsort(-table.best_rank[others], kind="stable")[:_EACH]]
-    chosen = [*((i, "good") for i in good), *((i, "bad") for i in bad)]
-    return tuple(_example(question, int(i), kind, float(table.best_rank[i])) for i, kind in chosen)
+    return tuple(_example(question, int(i), float(table.best_rank[i])) for i in (*good, *bad))
 
 
-def _example(question: Question, kept: int, kind: Literal["good", "bad"], rank: float) -> Example:
+def _example(question: Question, kept: int, rank: float) -> Example:
     query, gallery = question.query, question.gallery
     item = question.kept[kept]
     scores = gallery.vectors @ query.vectors[item]
@@ -77,7 +76,7 @@ def _example(question: Question, kept: int, kind: Literal["good", "bad"], rank: 
         next((int(place) for place in order[_HITS:] if relevant[place]), None) if not relevant[shown].any() else None
     )
     return Example(
-        kind=kind,
+        kind="good" if rank == 1 else "bad",
         row=int(query.first_row[item]),
         rank=rank,
         hits=tuple(hit(int(place)) for place in shown),

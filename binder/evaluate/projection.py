@@ -83,7 +83,7 @@ def _principal(vectors: Float32[np.ndarray, "item dim"], rows: list[tuple[str, i
 
 
 def _umap(vectors: Float32[np.ndarray, "item dim"], rows: list[tuple[str, int]], how: str, seed: int) -> SpaceMap:
-    from umap import UMAP
+    from umap import UMAP  # pyright: ignore[reportMissingImports]  # optional
 
     neighbours = min(_NEIGHBOURS, len(vectors) - 1)
     model = UMAP(n_neighbors=neighbours, metric="cosine", random_state=seed, n_jobs=1)

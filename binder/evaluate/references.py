@@ -11,13 +11,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import pyarrow.compute as pc
 
-from binder.errors import MetricError
-from binder.evaluate.cell import Cell
+from binder.evaluate.aligned import Block, align
 from binder.evaluate.report import Report
 from binder.evaluate.scoring import Estimate, Estimates
-from binder.metrics import cluster_means, group_weights, percentile_interval
 
 Kind = Literal["floor", "ceiling"]
 METRICS = ("hit@1", "mAP")
@@ -34,7 +31,8 @@ class Reference:
         rule: name of the relevance rule.
         metrics: hit@1 and mAP of the reference.
         difference: of each, the space's minus the reference's.
-        ratio: of each, (space - chance) / (reference - chance); absent where the reference is not above chance.
+        ratio: of each, (space - chance) / (reference - chance); absent where the reference is not above chance, and
+            without an upper bound where it is not in some draws.
         note: how the reference was made.
     """
 
@@ -52,63 +50,36 @@ def refer(report: Report, other: Report, *, kind: Kind, note: str, num_bootstrap
     """Set every cell that both reports have beside that of `other`.
 
     Raises:
-        MetricError: reports on different tables, or a shared cell with different queries.
+        MetricError: reports on different tables, or without a common cell.
     """
-    tables = [one.facts.get("table_fingerprint") for one in (report, other)]
-    if tables[0] != tables[1]:
-        raise MetricError.explain("reports are of different tables", got=tables, expected="one table")
-    theirs = {(cell.query, cell.gallery, cell.rule): cell for cell in other.cells if cell.why_not is None}
-    found = []
-    for cell in report.cells:
-        if cell.why_not is None and (cell.query, cell.gallery, cell.rule) in theirs:
-            values = [_values(one, cell) for one in (report, other)]
-            if values[0][0] != values[1][0]:
-                raise MetricError.explain(f"{cell.name}: the two reports asked different queries")
-            keys, own = values[0]
-            groups = np.unique(np.array([group for _, group in keys]), return_inverse=True)
-            draws = group_weights(len(groups[0]), num_bootstrap, seed)
-            stacked = np.concatenate([own, values[1][1]], axis=1)
-            means = cluster_means(stacked, groups[1].astype(np.int64), draws)
-            found.append(_reference(cell, stacked.mean(axis=0), means, len(groups[0]), kind, note))
-    return found
+    return [_reference(Block(cells=(cell,)), kind, note, num_bootstrap, seed) for cell in align([report, other]).cells]
 
 
-def _values(report: Report, cell: Cell) -> tuple[list[tuple[str, str]], np.ndarray]:
-    """(content, group) of every query of a cell, in order, and its hit@1 and average precision."""
-    ranks = report.ranks
-    mask = pc.and_(
-        pc.and_(pc.equal(ranks["query"], cell.query), pc.equal(ranks["gallery"], cell.gallery)),
-        pc.equal(ranks["rule"], cell.rule),
-    )
-    own = ranks.filter(mask).sort_by("content")
-    keys = list(zip(own["content"].to_pylist(), own["group"].to_pylist(), strict=True))
-    columns = [own[name].to_numpy().astype(np.float64) for name in ("hit@1", "average_precision")]
-    return keys, np.stack(columns, axis=1)
-
-
-def _reference(cell: Cell, means: np.ndarray, draws: np.ndarray, num_groups: int, kind: Kind, note: str) -> Reference:
-    width = len(METRICS)
+def _reference(block: Block, kind: Kind, note: str, num_bootstrap: int, seed: int) -> Reference:
+    cell = block.cells[0].cells[0]
+    places = [block.metrics.index(name) for name in METRICS]
     chance = np.array([cell.chance[name] for name in METRICS])
-    above = means[width:] > chance
+    own, theirs = block.means()[:, places]
+    own_draws, their_draws = block.draws(num_bootstrap, seed)[:, :, places]
+
+    def estimated(values: np.ndarray, draws: np.ndarray) -> Estimates:
+        bounds = block.interval(draws, num_bootstrap)
+        ends = (None,) * len(METRICS)
+        low, high = (ends if one is None else one.tolist() for one in (bounds.low, bounds.high))
+        rows = zip(METRICS, values.tolist(), low, high, strict=True)
+        return {name: Estimate(value=value, low=a, high=b if b != np.inf else None) for name, value, a, b in rows}
+
+    above = np.where(their_draws > chance, their_draws - chance, 0)  # a draw at chance leaves the ratio unbounded
     with np.errstate(invalid="ignore", divide="ignore"):
-        ratio = (means[:width] - chance) / (means[width:] - chance)
-        ratios = (draws[:, :width] - chance) / (draws[:, width:] - chance)
-    estimated = _estimates(ratio, np.nan_to_num(ratios, nan=0.0), num_groups)
+        ratios = np.where(above > 0, (own_draws - chance) / above, np.inf)
+        ratio = estimated((own - chance) / (theirs - chance), ratios)
     return Reference(
         kind=kind,
         query=cell.query,
         gallery=cell.gallery,
         rule=cell.rule,
-        metrics=_estimates(means[width:], draws[:, width:], num_groups),
-        difference=_estimates(means[:width] - means[width:], draws[:, :width] - draws[:, width:], num_groups),
-        ratio={name: value for (name, value), fine in zip(estimated.items(), above, strict=True) if fine},
+        metrics=estimated(theirs, their_draws),
+        difference=estimated(own - theirs, own_draws - their_draws),
+        ratio={name: ratio[name] for name, fine in zip(METRICS, theirs > chance, strict=True) if fine},
         note=note,
     )
-
-
-def _estimates(values: np.ndarray, draws: np.ndarray, num_groups: int) -> Estimates:
-    bounds = percentile_interval(draws, num_groups)
-    if bounds.low is None or bounds.high is None:
-        return {name: Estimate(value=float(value)) for name, value in zip(METRICS, values, strict=True)}
-    rows = zip(METRICS, values.tolist(), bounds.low.tolist(), bounds.high.tolist(), strict=True)
-    return {name: Estimate(value=value, low=low, high=high) for name, value, low, high in rows}
