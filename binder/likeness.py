@@ -58,7 +58,7 @@ def _frequencies(grey: Any, side: int) -> str:
     return np.packbits(low > np.median(low)).tobytes().hex()
 
 
-def sound_likeness(sound: Float32[np.ndarray, " time"], rate_hz: float) -> str:
+def sound_likeness(sound: Float32[np.ndarray, " time"], rate_hz: float | int) -> str:
     """Landmarks [2] of a sound as `sound:HEX`, 11 digits each: 22 bits of what was heard, then 20 of its frame.
 
     A landmark is a pair of peaks in the spectrogram: two frequencies and the time between them. Of all, those with the
@@ -73,7 +73,7 @@ def sound_likeness(sound: Float32[np.ndarray, " time"], rate_hz: float) -> str:
     return "sound:" + "".join(f"{word:011x}" for word in words.tolist())
 
 
-def _peaks(sound: np.ndarray, rate_hz: float) -> tuple[np.ndarray, np.ndarray]:
+def _peaks(sound: np.ndarray, rate_hz: float | int) -> tuple[np.ndarray, np.ndarray]:
     """Frames and frequency bins of the peaks of the spectrogram, in order of time."""
     from scipy.ndimage import maximum_filter
 

@@ -149,7 +149,7 @@ def _verdicts(record: Mapping[str, Any]) -> list[dict[str, Any]]:
     return verdicts
 
 
-def _columns(values: Mapping[str, list], names: tuple[str, ...]) -> dict[str, Any]:
+def _columns(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     if len({len(values[name]) for name in names}) > 1:
         raise ValueError("columns of different lengths")
     return {name: tuple(values[name]) for name in names}
