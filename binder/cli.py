@@ -14,6 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from binder.cli_correct import correct
+from binder.cli_evaluate import compare
 from binder.commands import certify, merge
 from binder.errors import BinderError
 
@@ -26,6 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(correct)
+app.command()(compare)
 _is_main_process = os.environ.get("RANK", "0") == "0"  # set by accelerate launch and torchrun
 console = Console(quiet=not _is_main_process)
 

@@ -10,7 +10,6 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from jaxtyping import Float64, Int64
 
 from binder.errors import MetricError
@@ -125,11 +124,12 @@ def align(reports: Sequence[Report]) -> Aligned:
     for key in dict.fromkeys(key for cells in listed for key in cells):
         reason = _why_apart(key, listed)
         if reason is None:
-            cell = _align_cell(key, [cells[key] for cells in listed], [one[key] for one in ranks])
-            reason = cell if isinstance(cell, str) else None
-        if reason is None:
-            found[key] = cell
-        elif reason:
+            cell = _align_cell([cells[key] for cells in listed], [one[key] for one in ranks])
+            if isinstance(cell, AlignedCell):
+                found[key] = cell
+                continue
+            reason = cell
+        if reason:
             left_out.append(f"{key[0]} -> {key[1]} under {key[2]!r} left out: {reason}")
     if not found:
         raise MetricError.explain("reports without a cell in common", got="; ".join(left_out) or "no measured cell")
@@ -191,7 +191,7 @@ def _why_apart(key: Key, listed: Sequence[dict[Key, Cell]]) -> str | None:
     return None
 
 
-def _align_cell(key: Key, cells: Sequence[Cell], ranks: Sequence[pa.Table]) -> AlignedCell | str:
+def _align_cell(cells: Sequence[Cell], ranks: Sequence[pa.Table]) -> AlignedCell | str:
     keyed = [{pair: i for i, pair in enumerate(_pairs(table))} for table in ranks]
     common = [pair for pair in keyed[0] if all(pair in one for one in keyed)]
     if not common:
@@ -219,7 +219,7 @@ def _pairs(table: pa.Table) -> list[tuple[str, str]]:
 
 def _stored(table: pa.Table, metric: str) -> bool:
     name = _STORED_AS.get(metric, metric)
-    return name in table.column_names and not pc.any(pc.is_null(table[name])).as_py()
+    return name in table.column_names and table[name].null_count == 0
 
 
 def _headlines(reports: Sequence[Report], found: dict[Key, AlignedCell]) -> dict[tuple[str, str], Block]:

@@ -1,0 +1,36 @@
+"""Commands beside `binder eval`: parse, call, print. Floor: below the CLI, which registers them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+
+def compare(
+    a: Annotated[str, typer.Argument(help="reports or runs; several seeds with commas between")],
+    b: Annotated[str | None, typer.Argument(help="the other side; without it, A's seeds are aggregated")] = None,
+    table: Annotated[str | None, typer.Option(help="evaluate these spaces on a pair table first")] = None,
+    split: Annotated[str | None, typer.Option(help="with --table: value of its column split")] = None,
+    relevance: Annotated[str, typer.Option(help="with --table: id, label, or YAML as for binder eval")] = "id",
+    metric: Annotated[str, typer.Option(help="that is printed; the file has all")] = "mAP",
+    shown: Annotated[int, typer.Option(min=0, help="changed queries that are printed per cell")] = 3,
+    bootstrap: Annotated[int, typer.Option(min=100, help="draws for the intervals")] = 1000,
+    output: Annotated[Path | None, typer.Option(help="write everything here, as JSON")] = None,
+    device: Annotated[str, typer.Option(help="with --table: cpu, cuda, cuda:1, mps")] = "cpu",
+) -> None:
+    """Is B better than A? Differences query by query: interval, p, and which queries changed."""
+    from binder.evaluate.seeds import Seeds
+    from binder.run.comparing import compare, print_comparison, print_seeds, save_comparison
+
+    console = Console()
+    sides = [[Path(part) for part in side.split(",")] if side else [] for side in (a, b)]
+    options = {"split": split, "relevance": relevance, "device": device} if table else {}
+    found = compare(sides[0], sides[1], table=table, bootstrap=bootstrap, console=console, **options)
+    if isinstance(found, Seeds):
+        print_seeds(found, console, metric=metric)
+    else:
+        print_comparison(found, console, metric=metric, shown=shown)
+    if output is not None:
+        save_comparison(found, output)
+        console.print(f"saved in {output}", highlight=False)
