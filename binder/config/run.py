@@ -1,8 +1,9 @@
 """A whole run: its sections put together and checked against each other. Floor: config."""
 
+from collections.abc import Iterable
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, model_validator
@@ -14,22 +15,27 @@ from binder.config.towers import TowerConfig
 from binder.config.training import TrainConfig
 from binder.storage import write_text
 
+RelevanceSpec = str | dict[str, list[str]] | dict[str, Annotated[float, Field(gt=0)]]
+
 
 class EvaluateConfig(Section):
     """What `binder eval` reports when it is given nothing else.
 
     Attributes:
         split: the rows to test on.
-        relevance: `id`, `label`, or modality -> columns it can see; several rules in a list.
+        relevance: `id`, `label`, modality -> columns it can see, or graded, column -> gain (`{id: 2, label: 1}`);
+            several rules in a list.
         bootstrap: resamples for the intervals.
+        pools: gallery sizes at which hit rates are foreseen too, so that tables of different size compare.
         modalities: which columns to evaluate; all that the space can embed if None.
         templates: name or YAML file of prompt templates, or templates themselves: each text of the table is
             embedded as the mean of its prompts.
     """
 
     split: str = "test"
-    relevance: str | dict[str, list[str]] | list[str | dict[str, list[str]]] = "id"
+    relevance: RelevanceSpec | list[RelevanceSpec] = "id"
     bootstrap: int = Field(default=1000, ge=100)
+    pools: tuple[Annotated[int, Field(ge=2)], ...] = ()
     modalities: list[str] | None = None
     templates: str | list[str] | None = None
 
@@ -37,7 +43,13 @@ class EvaluateConfig(Section):
     def columns(self) -> set[str]:
         """Columns that relevance asks for."""
         rules = self.relevance if isinstance(self.relevance, list) else [self.relevance]
-        return {name for rule in rules for name in ([rule] if isinstance(rule, str) else chain(*rule.values()))}
+        return set(chain(*map(_columns, rules)))
+
+
+def _columns(rule: RelevanceSpec) -> Iterable[str]:
+    if isinstance(rule, str):
+        return [rule]
+    return chain(*(value if isinstance(value, list) else [key] for key, value in rule.items()))
 
 
 class RunConfig(Section):

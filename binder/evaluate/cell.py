@@ -10,7 +10,7 @@ from binder.evaluate.certificate import Certificate
 from binder.evaluate.controls import Control, draw_shuffles, shuffled, two_hop, untrained
 from binder.evaluate.corrections import centred
 from binder.evaluate.items import Items
-from binder.evaluate.scoring import Estimates, Question
+from binder.evaluate.scoring import Estimates, Pool, Question
 from binder.metrics import RankTable, chance_metrics
 
 FEW_GROUPS = 10  # below this a percentile interval is known to be too short
@@ -33,9 +33,10 @@ class Cell:
         num_gallery: distinct gallery items.
         mean_relevant: answers per query.
         num_groups: groups of queries, the unit of the intervals.
-        metrics: hit@k, recall@k, mAP, MRR, median_rank; k up to the gallery's size.
+        metrics: hit@k, recall@k, mAP, mAP@R, R-precision, nDCG@10, MRR, median_rank; k up to the gallery's size.
         chance: what blind guessing scores.
         lift: metric / chance, above 1 is better (median rank: chance / metric).
+        pools: size -> hit@k and MRR in a gallery of that size, so that tables of different size compare.
         centred: the metrics after per-modality centring with training means.
         controls: "shuffled", "untrained", "two-hop via M".
         notes: what a reader must know beside the numbers.
@@ -55,6 +56,7 @@ class Cell:
     metrics: Estimates = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
     lift: dict[str, float] = field(default_factory=dict)
+    pools: dict[int, Pool] = field(default_factory=dict)
     centred: Estimates | None = None
     controls: dict[str, Control] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -105,6 +107,7 @@ def measure_cell(
         metrics=metrics,
         chance=chance,
         lift={name: _lift(name, metrics[name].value, chance[name]) for name in metrics},
+        pools=question.pooled(raw),
         centred=corrected,
         controls=controls,
         notes=(*_notes(question, controls["shuffled"], chance), *correction_notes, *control_notes),
@@ -148,6 +151,8 @@ def _notes(question: Question, control: Control, chance: dict[str, float]) -> li
     dropped = len(question.query) - len(question.kept)
     if dropped:
         notes.append(f"{dropped} of {len(question.query)} queries dropped: no relevant item in the gallery")
+    if too_large := [size for size in question.pools if size > len(question.gallery)]:
+        notes.append(f"no pool of {', '.join(map(str, too_large))}: the gallery has {len(question.gallery)}")
     mean = control.metrics["mAP"]
     if mean.low is not None and mean.high is not None:
         if abs(mean.value - chance["mAP"]) > _OFF_CHANCE * max(mean.high - mean.value, mean.value - mean.low) + 1e-9:

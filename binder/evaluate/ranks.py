@@ -7,12 +7,13 @@ import pyarrow as pa
 
 from binder.evaluate.headline import Measured
 from binder.evaluate.inputs import Rows
-from binder.metrics import CUTOFFS
+from binder.metrics import CUTOFFS, NDCG
 
-_CUT = [f"{metric}@{k}" for metric in ("hit", "recall") for k in CUTOFFS]
+_CUT = [*(f"{metric}@{k}" for metric in ("hit", "recall") for k in CUTOFFS), NDCG]
 SCHEMA = pa.schema(
     [(name, pa.string()) for name in ("query", "gallery", "rule", "id", "group", "content")]
     + [("num_relevant", pa.int64()), ("best_rank", pa.float64()), ("average_precision", pa.float64())]
+    + [(name, pa.float64()) for name in ("average_precision_at_r", "r_precision")]
     + [(name, pa.float64()) for name in _CUT]
 )
 
@@ -39,6 +40,8 @@ def _cell_ranks(one: Measured, rows: Rows) -> pa.Table:
             "num_relevant": one.table.num_relevant,
             "best_rank": one.table.best_rank,
             "average_precision": one.table.average_precision,
+            "average_precision_at_r": one.table.average_precision_at_r,
+            "r_precision": one.table.r_precision,
             **{name: columns.get(name, missing) for name in _CUT},
         },
         schema=SCHEMA,

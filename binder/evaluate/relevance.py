@@ -2,11 +2,13 @@
 
 A rule says which table columns each modality shows (a caption shows the class, a thermometer the
 temperature). None agrees with nothing, not even with None. Two modalities that share no attribute
-have no answers, so their cell cannot be evaluated. Used by `binder.evaluate.runner` and `cell`.
+have no answers, so their cell cannot be evaluated. A graded rule asks for one agreement instead of all, and gives
+each column a gain (2 for the same instance, 1 for the same class), which nDCG@10 counts.
+Used by `binder.evaluate.runner` and `cell`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from jaxtyping import Int64
@@ -25,10 +27,12 @@ class RelevanceRule:
     Attributes:
         name: shown in the report ("id", "label", or the rule's own).
         sees: columns per modality; a modality that is absent sees nothing.
+        gains: of a graded rule: column -> gain, above 0; empty for others.
     """
 
     name: str
     sees: Mapping[str, tuple[str, ...]]
+    gains: Mapping[str, float] = field(default_factory=dict)
 
     def shared(self, query: str, gallery: str) -> tuple[str, ...]:
         """Attributes that both modalities see, in the query's order."""
@@ -44,7 +48,7 @@ class RelevanceRule:
         return None
 
 
-RuleSpec = str | Mapping[str, Sequence[str]]
+RuleSpec = str | Mapping[str, Sequence[str] | float | int]
 
 
 def relevance_rules(
@@ -54,11 +58,11 @@ def relevance_rules(
 
     Args:
         specs: one or several of: a column name that every modality sees ("id", "label"), a mapping
-            modality -> columns, or a finished rule.
+            modality -> columns, a mapping column -> gain (a graded rule), or a finished rule.
         modalities: the names that a column name applies to.
 
     Raises:
-        MetricError: no rule, or two rules of one name.
+        MetricError: no rule, two rules of one name, or a gain that is not above 0.
     """
     single = isinstance(specs, str | Mapping | RelevanceRule)
     listed = [specs] if single else list(specs)
@@ -74,14 +78,32 @@ def _rule(spec: RuleSpec | RelevanceRule, modalities: tuple[str, ...]) -> Releva
         return spec
     if isinstance(spec, str):
         return RelevanceRule(name=spec, sees={name: (spec,) for name in modalities})
-    return RelevanceRule(name="attributes", sees={name: tuple(columns) for name, columns in spec.items()})
+    gains = {name: float(gain) for name, gain in spec.items() if isinstance(gain, int | float)}
+    sees = {name: tuple(columns) for name, columns in spec.items() if not isinstance(columns, int | float)}
+    if not gains:
+        return RelevanceRule(name="attributes", sees=sees)
+    if sees or min(gains.values()) <= 0:
+        raise MetricError.explain("not a graded rule", got=dict(spec), expected="column -> gain above 0, and no list")
+    return RelevanceRule(name="graded", sees={name: tuple(gains) for name in modalities}, gains=gains)
 
 
-def relate(query: Items, gallery: Items, attributes: tuple[str, ...], rows: Rows) -> Relevance:
-    """Relevance of `gallery` items for `query` items: agreement on `attributes`."""
+def relate(
+    query: Items,
+    gallery: Items,
+    attributes: tuple[str, ...],
+    rows: Rows,
+    gains: Mapping[str, float] | None = None,
+) -> Relevance:
+    """Relevance of `gallery` items for `query` items: agreement on all `attributes`, or with `gains` on any of them."""
+    if not gains:
+        return Relevance((_layer(query, gallery, attributes, rows, 1.0),))
+    return Relevance(tuple(_layer(query, gallery, (name,), rows, gains[name]) for name in attributes))
+
+
+def _layer(query: Items, gallery: Items, attributes: tuple[str, ...], rows: Rows, gain: float) -> Layer:
     codes = attribute_codes(rows, attributes)
     size = int(codes.max(initial=-1)) + 1
-    return Relevance((Layer(_incidence(query, codes, size), _incidence(gallery, codes, size).T.tocsr()),))
+    return Layer(_incidence(query, codes, size), _incidence(gallery, codes, size).T.tocsr(), gain)
 
 
 def attribute_codes(rows: Rows, attributes: tuple[str, ...]) -> Int64[np.ndarray, " row"]:

@@ -50,6 +50,8 @@ def render_report(report: "Report", console: Console) -> None:
 
 
 def _in_words(rule: dict[str, Any]) -> str:
+    if gains := rule.get("gains"):  # reports of schema 1 have none
+        return "any of " + ", ".join(f"{name} (gain {gain:g})" for name, gain in gains.items()) + "."
     sees = {name: ", ".join(columns) for name, columns in rule["sees"].items()}
     if len(set(sees.values())) == 1:
         return f"{next(iter(sees.values()))}."

@@ -21,7 +21,7 @@ from binder.evaluate.render import render_report
 from binder.storage import new_artifact, read_json, read_manifest, write_json
 
 KIND = "report"
-SCHEMA = 1  # of report.json
+SCHEMA = 2  # of report.json; one of schema 1 has no pools and fewer metrics, and is read as it is
 
 
 @dataclass(frozen=True, kw_only=True)

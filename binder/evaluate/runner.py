@@ -18,7 +18,7 @@ from binder.evaluate.ranks import rank_table
 from binder.evaluate.relevance import RelevanceRule, RuleSpec, relate, relevance_rules
 from binder.evaluate.report import Report
 from binder.evaluate.scoring import Question
-from binder.metrics import CONFIDENCE
+from binder.metrics import CONFIDENCE, check_pools
 from binder.towers.ledger import Ledger
 
 
@@ -32,6 +32,7 @@ def evaluate_space(
     hub_native: tuple[str, ...],
     num_bootstrap: int = 1000,
     seed: int = 0,
+    pools: Sequence[int] = (),
 ) -> Report:
     """Score and certify every ordered pair of different modalities.
 
@@ -44,12 +45,14 @@ def evaluate_space(
         hub_native: modalities that the hub embeds.
         num_bootstrap: draws of groups for every interval.
         seed: of draws and shuffles.
+        pools: gallery sizes at which hit@k and MRR are foreseen too, each at least 2 (see `binder.metrics.pools`).
 
     Raises:
         MetricError: vectors that are not finite or not of unit norm, sizes that do not fit, an
-            attribute that the table does not have, or fewer than two modalities.
+            attribute that the table does not have, a pool of fewer than two, or fewer than two modalities.
     """
     _check(encoded, hub_native)
+    check_pools(tuple(pools))
     rules = relevance_rules(relevance, encoded)
     matrix = _Matrix(
         items={name: collapse(one, rows) for name, one in encoded.items()},
@@ -57,6 +60,7 @@ def evaluate_space(
         training=Training(ledgers, hub_fingerprint=hub_fingerprint, hub_native=hub_native),
         num_bootstrap=num_bootstrap,
         seed=seed,
+        pools=tuple(pools),
     )
     found = [matrix.evaluate(*pair, rule) for rule in rules for pair in itertools.permutations(encoded, 2)]
     measured = [one for one in found if isinstance(one, Measured)]
@@ -77,6 +81,7 @@ class _Matrix:
     training: Training
     num_bootstrap: int
     seed: int
+    pools: tuple[int, ...]
 
     def evaluate(self, query_name: str, gallery_name: str, rule: RelevanceRule) -> Measured | Cell:
         """Measure one cell, or say why it cannot be."""
@@ -98,9 +103,10 @@ class _Matrix:
         question = Question(
             query=query,
             gallery=gallery,
-            relevance=relate(query, gallery, attributes, self.rows),
+            relevance=relate(query, gallery, attributes, self.rows, rule.gains),
             num_bootstrap=self.num_bootstrap,
             seed=self.seed,
+            pools=self.pools,
         )
         if len(question.kept) == 0:
             counts = f"{len(query)} {query_name} queries has a relevant item among {len(gallery)} {gallery_name}"
@@ -133,9 +139,15 @@ def _facts(matrix: _Matrix, rules: tuple[RelevanceRule, ...]) -> dict[str, Any]:
             name: {"rows": len(one.rows), "items": len(one), "native": one.native} for name, one in modalities
         },
         "rules": [
-            {"name": rule.name, "sees": {name: list(columns) for name, columns in rule.sees.items()}} for rule in rules
+            {
+                "name": rule.name,
+                "sees": {name: list(columns) for name, columns in rule.sees.items()},
+                "gains": dict(rule.gains),
+            }
+            for rule in rules
         ],
         "num_bootstrap": matrix.num_bootstrap,
         "confidence": CONFIDENCE,
         "seed": matrix.seed,
+        "pools": list(matrix.pools),
     }

@@ -18,6 +18,8 @@ from binder.metrics import (
     cluster_means,
     group_weights,
     percentile_interval,
+    pool_chance,
+    pool_metrics,
     rank_vectors,
 )
 
@@ -34,6 +36,14 @@ class Estimate:
 Estimates = dict[str, Estimate]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """What a cell would score in galleries of a stated size (`binder.metrics.pools`), and what chance would."""
+
+    metrics: Estimates
+    chance: dict[str, float]
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Question:
     """Queries that have an answer, the gallery, and who answers whom.
@@ -44,6 +54,7 @@ class Question:
         relevance: between the two.
         num_bootstrap: draws of groups.
         seed: of the draws and of the shuffles.
+        pools: sizes of galleries to foresee; those larger than the gallery are left out.
     """
 
     query: Items
@@ -51,6 +62,7 @@ class Question:
     relevance: Relevance
     num_bootstrap: int
     seed: int
+    pools: tuple[int, ...] = ()
 
     @cached_property
     def kept(self) -> Int64[np.ndarray, " kept"]:
@@ -80,17 +92,30 @@ class Question:
         """Rank the gallery for the kept queries, then again with its vectors shuffled in each given way."""
         if len(self.kept) < len(self.query):
             query_vectors = query_vectors[self.kept]
-        return rank_vectors(query_vectors, gallery_vectors, self.relevance[self.kept], shuffles=shuffles)
+        sizes = tuple(size for size in self.pools if size <= len(self.gallery))
+        return rank_vectors(query_vectors, gallery_vectors, self.relevance[self.kept], shuffles=shuffles, pools=sizes)
 
     def draws(self, table: RankTable) -> Float64[np.ndarray, "draw metric"]:
         """Every mean metric in every draw of groups."""
+        return self._resampled(np.stack(list(table.columns().values()), axis=1))
+
+    def _resampled(self, values: Float64[np.ndarray, "query metric"]) -> Float64[np.ndarray, "draw metric"]:
         index, num_groups = self._group_index
-        values = np.stack(list(table.columns().values()), axis=1)
         return cluster_means(values, index, group_weights(num_groups, self.num_bootstrap, self.seed))
 
     def estimates(self, table: RankTable) -> Estimates:
         """Mean metrics with their intervals."""
         return estimates(table.means(), self.draws(table), self.num_groups)
+
+    def pooled(self, table: RankTable) -> dict[int, Pool]:
+        """Pool size -> expected metrics with their intervals."""
+        found = {}
+        for size, columns in table.pools.items():
+            means = dict(zip(pool_metrics(size), columns.mean(axis=0).tolist(), strict=True))
+            chance = pool_chance(len(self.gallery), table.num_relevant, size)
+            metrics = estimates(means, self._resampled(columns), self.num_groups)
+            found[size] = Pool(metrics=metrics, chance=chance)
+        return found
 
 
 def estimates(means: dict[str, float], draws: Float64[np.ndarray, "draw metric"], num_groups: int) -> Estimates:

@@ -28,7 +28,7 @@ from binder.metrics.geometry import (
 )
 from binder.metrics.graded import NDCG
 from binder.metrics.hubness import Hubness, hubness
-from binder.metrics.pools import pool_metrics
+from binder.metrics.pools import check_pools, pool_metrics
 from binder.metrics.ranking import (
     cutoffs_within,
     rank_both,
@@ -57,6 +57,7 @@ __all__ = [
     "calibration_error",
     "centroid_distance",
     "chance_metrics",
+    "check_pools",
     "cluster_bootstrap",
     "cluster_means",
     "cutoffs_within",

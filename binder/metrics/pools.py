@@ -63,10 +63,11 @@ def expected_in_pool(
     return np.add.reduceat(np.stack(columns, axis=1), first, axis=0) / answered[:, None]
 
 
-def check_pools(sizes: tuple[int, ...], num_gallery: int) -> None:
-    """Raise unless every pool holds an item besides the answer, and no more than the gallery."""
-    if bad := [size for size in sizes if not 2 <= size <= num_gallery]:
-        raise MetricError.explain("size of a pool out of range", got=bad, expected=f"2 to {num_gallery}, the gallery")
+def check_pools(sizes: tuple[int, ...], num_gallery: int | None = None) -> None:
+    """Raise unless every pool holds an item besides the answer, and no more than the gallery, where that is known."""
+    if bad := [size for size in sizes if size < 2 or (num_gallery is not None and size > num_gallery)]:
+        expected = "at least 2" if num_gallery is None else f"2 to {num_gallery}, the gallery"
+        raise MetricError.explain("size of a pool out of range", got=bad, expected=expected)
 
 
 def _log_choose(n: np.ndarray | int, k: np.ndarray | int) -> np.ndarray:

@@ -78,7 +78,7 @@ def rank_vectors(
         gallery: unit vectors.
         relevance: between the two.
         shuffles: permutations of the gallery; its vectors change owners, and it is ranked again.
-        pools: see `rank_metrics`.
+        pools: see `rank_metrics`; not for shuffles.
 
     Returns:
         One table, and one more for each shuffle.
@@ -182,14 +182,21 @@ def _rank_blocks(
         # moving vectors one way is moving answers the other way: one product, sorted once at most
         owners = [item, *(order[item] for order in shuffles)]
         tables = []
-        for place in owners:
+        for number, place in enumerate(owners):
             scores = block[row, place]
             limit = limits(scores, tolerance)
             every = exceeding_by_comparing(block, row, limit) if ranked is None else ranked.exceeding(row, limit)
             among = exceeding_among(row, scores, limit)
             tables.append(
                 rank_table(
-                    row, scores, answers.data, every - among, among, num_gallery=block.shape[1], ks=ks, pools=pools
+                    row,
+                    scores,
+                    answers.data,
+                    every - among,
+                    among,
+                    num_gallery=block.shape[1],
+                    ks=ks,
+                    pools=() if number else pools,
                 )
             )
         parts.append(tables)

@@ -43,7 +43,7 @@ class Relevance:
         if isinstance(relevant, Relevance):
             return relevant
         matrix = csr_array(relevant, dtype=np.float32)
-        num_items = np.shape(matrix)[1]
+        num_items = _shape(matrix)[1]
         return cls((Layer(matrix, incidence(np.arange(num_items)[:, None], num_items)),))
 
     @classmethod
@@ -62,7 +62,7 @@ class Relevance:
     def shape(self) -> tuple[int, int]:
         """Queries, gallery items."""
         query_codes, code_items, _ = self.layers[0]
-        return np.shape(query_codes)[0], np.shape(code_items)[1]
+        return _shape(query_codes)[0], _shape(code_items)[1]
 
     @property
     def T(self) -> "Relevance":
@@ -115,3 +115,8 @@ def incidence(codes: Int[np.ndarray, "item slot"], num_codes: int) -> csr_array:
     """
     item, slot = np.nonzero(codes >= 0)
     return csr_array((np.ones(len(item), np.float32), (item, codes[item, slot])), shape=(len(codes), num_codes))
+
+
+def _shape(matrix: csr_array) -> tuple[int, int]:
+    assert matrix.shape is not None  # which SciPy's types allow for
+    return matrix.shape

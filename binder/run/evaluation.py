@@ -18,7 +18,7 @@ from binder.run.encoding import Encoder
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
 
-Rule = str | Mapping[str, Sequence[str]] | Mapping[str, float]
+Rule = str | Mapping[str, Sequence[str] | float | int]
 Relevance = Rule | Sequence[Rule]
 
 

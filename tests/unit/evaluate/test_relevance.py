@@ -67,3 +67,19 @@ def test_a_column_of_lists_is_refused():
     items = collapse(encode("imu", [[1, 0]]), rows)
     with pytest.raises(MetricError, match="latents cannot be compared"):
         relate(items, items, ("latents",), rows)
+
+
+def test_a_graded_rule_gives_the_gain_of_the_best_column_in_which_two_items_agree():
+    rows = make_rows(4, label=["a", "a", "b", None])
+    sides = [collapse(encode(name, np.eye(4)), rows) for name in ("imu", "depth")]
+    (rule,) = relevance_rules({"id": 2, "label": 1}, ["imu", "depth"])
+    assert (rule.name, rule.gains, rule.shared("imu", "depth")) == ("graded", {"id": 2, "label": 1}, ("id", "label"))
+    relevance = relate(*sides, rule.shared("imu", "depth"), rows, rule.gains)
+    expected = [[2, 1, 0, 0], [1, 2, 0, 0], [0, 0, 2, 0], [0, 0, 0, 2]]
+    np.testing.assert_array_equal(relevance.matrix().toarray(), expected)
+
+
+@pytest.mark.parametrize("spec", [{"id": 2, "label": 0}, {"id": -1}, {"id": 2, "imu": ["label"]}])
+def test_gains_that_mean_nothing_are_refused(spec):
+    with pytest.raises(MetricError, match="not a graded rule"):
+        relevance_rules(spec, ["imu"])

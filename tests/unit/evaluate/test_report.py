@@ -8,6 +8,9 @@ from rich.console import Console
 
 from binder.errors import ArtifactError
 from binder.evaluate import Report, evaluate_space
+from binder.storage import new_artifact, write_json
+
+NEW = ("mAP@R", "R-precision", "nDCG@10")  # since schema 2
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +41,7 @@ def test_what_is_saved_comes_back_equal(report, tmp_path):
 def test_the_files_open_without_binder(report, tmp_path):
     report.save(tmp_path / "report")
     value = json.loads((tmp_path / "report" / "report.json").read_text())
-    assert value["schema"] == 1
+    assert value["schema"] == 2
     assert len(value["cells"]) == 24
     cell = next(cell for cell in value["cells"] if (cell["query"], cell["gallery"]) == ("imu", "depth"))
     assert cell["certificate"]["status"] == "tainted"
@@ -60,13 +63,29 @@ def test_the_ranks_average_to_the_cells(report):
         assert all(row["hit@10"] is None for row in own if cell.num_gallery < 10)
 
 
+def test_a_report_of_the_first_schema_is_read_without_what_it_lacks(report, tmp_path):
+    value = report.to_json() | {"schema": 1}
+    for cell in value["cells"]:
+        del cell["pools"]
+        cell["metrics"] = {name: one for name, one in cell["metrics"].items() if name not in NEW}
+    for rule in value["facts"]["rules"]:
+        del rule["gains"]
+    with new_artifact(tmp_path / "report", "report", {"report_schema": 1}) as partial:
+        write_json(partial / "report.json", value)
+        pq.write_table(report.ranks, partial / "ranks.parquet")
+    old = Report.load(tmp_path / "report")
+    assert {cell.name: cell.pools for cell in old.cells} == {cell.name: {} for cell in report.cells}
+    report.save(tmp_path / "new")
+    assert printed(old) == printed(Report.load(tmp_path / "new"))
+
+
 def test_a_folder_that_is_no_report_is_refused(report, tmp_path):
     with pytest.raises(ArtifactError, match="no complete report"):
         Report.load(tmp_path)
     report.save(tmp_path / "newer")
     file = tmp_path / "newer" / "report.json"
     text = file.read_text()
-    file.write_text(text.replace('"schema": 1', '"schema": 9'))
+    file.write_text(text.replace('"schema": 2', '"schema": 9'))
     with pytest.raises(ArtifactError, match="newer binder"):
         Report.load(tmp_path / "newer")
     file.write_text(text.replace('"certificate"', '"certificatf"'))
