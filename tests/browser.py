@@ -49,8 +49,13 @@ class Browser:
         self.chromium = chromium
 
     @contextmanager
-    def open(self, path: Path, *, width: int = 1200, dark: bool = False, still: bool = False) -> Iterator[Opened]:
-        """Open a file offline, in a window `width` pixels wide, of a reader who likes it dark or without motion."""
+    def open(
+        self, path: Path, *, width: int = 1200, dark: bool = False, still: bool = False, before: str = ""
+    ) -> Iterator[Opened]:
+        """Open a file offline, in a window `width` pixels wide, of a reader who likes it dark or without motion.
+
+        The script `before` runs ahead of the page's own.
+        """
         context = self.chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
@@ -58,6 +63,7 @@ class Browser:
             offline=True,
         )
         try:
+            context.add_init_script(before)
             opened = Opened(context.new_page())
             opened.page.goto(path.as_uri(), wait_until="load")
             yield opened
