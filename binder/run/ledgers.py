@@ -33,7 +33,7 @@ def build_ledger(config: RunConfig, tower: Tower, hub: Hub, sides: Mapping[str, 
         for modality in (name, *anchors):
             hashes = side.table.content_hashes(modality)
             spec = tower.spec if modality == name else hub.spec(modality)
-            alike = likenesses(side.table, spec, side.rows) if config.data.likenesses else None
+            alike = likenesses(side.table, spec, side.rows.tolist()) if config.data.likenesses else None
             for place, row in enumerate(side.rows):
                 if hashes[row] is not None:
                     values = (role, side.table.ids[row], side.table.groups[row], modality, hashes[row])
