@@ -57,9 +57,6 @@ class Features(ModalitySpec):
     def encoder(self, **options: Any) -> nn.Module:
         return PassThrough(self.width, **options)
 
-    def show(self, sample: np.ndarray) -> str:
-        return np.array2string(sample, precision=2)
-
     def synthetic(self, seed: int) -> np.ndarray:
         return np.random.default_rng(seed).standard_normal(self.width, dtype=np.float32)
 
