@@ -1,4 +1,4 @@
-"""docs/modalities.md and docs/hubs.md say what is registered now; so does the guide."""
+"""docs/modalities.md, docs/hubs.md and docs/benchmarks.md say what is registered now; so does the guide."""
 
 import importlib.util
 import re
@@ -26,7 +26,7 @@ def current() -> dict[Path, str]:
     return module.current()
 
 
-@pytest.mark.parametrize("name", ["modalities.md", "hubs.md"])
+@pytest.mark.parametrize("name", ["modalities.md", "hubs.md", "benchmarks.md"])
 def test_the_document_is_current(current, name):
     path = ROOT / "docs" / name
     assert path.read_text(encoding="utf-8") == current[path], f"{name} is stale; run: {COMMAND}"

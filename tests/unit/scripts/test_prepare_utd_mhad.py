@@ -1,6 +1,5 @@
 """The UTD-MHAD preparer: units, crop, splits, and clear refusals, on a miniature of the layout."""
 
-import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -16,16 +15,15 @@ from modalities.depth import Depth
 from modalities.imu import Imu
 from modalities.skeleton import Skeleton
 
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
 
-@pytest.fixture(scope="module")
-def script():
-    path = Path(__file__).resolve().parents[3] / "scripts" / "prepare_utd_mhad.py"
-    spec = importlib.util.spec_from_file_location("prepare_utd_mhad", path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module  # worker processes find the functions by this name
-    spec.loader.exec_module(module)
-    yield module
-    del sys.modules[spec.name]
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+    from prepare import utd_mhad
+
+    return utd_mhad
 
 
 def write_recording(folder, action, subject, trial, *, num_frames=5):
@@ -59,14 +57,16 @@ def source(tmp_path):
 
 
 def prepare(script, source, out):
-    return script.prepare(source, out, processes=1)
+    from prepare.command import prepare
+
+    return prepare("utd_mhad", source, out).tables["pairs.parquet"]
 
 
 def test_the_table_holds_every_recording_in_si_units(script, source, tmp_path):
     inertial, skeleton = write_recording(source, 1, 1, 1)
     out = tmp_path / "out"
     assert prepare(script, source, out) == 6
-    assert read_manifest(out, "pair table", verify=True)["rows"] == 6
+    assert read_manifest(out, "pair table", verify=True)["rows"] == {"pairs.parquet": 6}
     rows = pq.read_table(out / "pairs.parquet").to_pylist()
     assert [row["id"] for row in rows] == [f"a{a}_s{s}_t1" for a in (1, 2) for s in (1, 2, 7)]
     first = rows[0]
@@ -182,10 +182,10 @@ def test_real_recordings_can_be_prepared(script, shared_data, tmp_path):
             file = f"{name}_{kind.lower()}.mat"
             (some / kind / file).symlink_to(real / kind / file)
     (some / "actions.csv").symlink_to(real / "actions.csv")
-    command = [sys.executable, script.__file__, str(some), str(tmp_path / "out"), "--processes", "2"]
+    command = [sys.executable, str(SCRIPTS / "prepare"), "utd_mhad", str(some), str(tmp_path / "out")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "2 recordings" in done.stdout
+    assert "pairs.parquet: 2 rows" in done.stdout
     rows = pq.read_table(tmp_path / "out" / "pairs.parquet").to_pylist()
     assert [row["text"] for row in rows] == ["right arm swipe to the left", "sit to stand"]
     for row in rows:

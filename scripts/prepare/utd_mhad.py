@@ -1,20 +1,17 @@
-#!/usr/bin/env python
-"""Turn a folder in the layout of UTD-MHAD into a pair table: `prepare_utd_mhad.py SOURCE_DIR OUT_DIR`.
+"""UTD-MHAD (C. Chen et al., 2015): https://personal.utdallas.edu/~kehtar/UTD-MHAD.html, for research, no licence text.
 
-SOURCE_DIR holds `Inertial/`, `Skeleton/`, `Depth/` (one MATLAB file per recording, named
-`a{action}_s{subject}_t{trial}_{kind}.mat`) and `actions.csv` (id, name). OUT_DIR becomes an artifact,
-complete or absent: `pairs.parquet` and one small file per recording and sensor, in SI units.
+Layout: `Inertial/`, `Skeleton/`, `Depth/` (one MATLAB file per recording, named
+`a{action}_s{subject}_t{trial}_{kind}.mat`; the publisher states no checksums) and `actions.csv` (id, name). What is
+written is one small file per recording and sensor, in SI units.
 
-Columns: id, imu, depth, skeleton (paths relative to OUT_DIR), text (the action's name), action, subject,
-trial, and splits (train | validation | test | unused):
+Columns: id, imu, depth, skeleton (paths), text (the action's name), action, subject, trial,
+and splits (train | validation | test | unused):
 `split` is the usual cross-subject protocol; `tuning_split` keeps subject 7 out of training for choosing
 settings, never the test subjects; `heldout_0` .. `heldout_4` each keep five actions out of training.
 """
 
-import argparse
 import csv
 import re
-import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -23,17 +20,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
-from binder.errors import BinderError, SampleError, TableError
-from binder.storage import new_artifact
+from binder.errors import SampleError, TableError
 from modalities.depth import Depth
 from modalities.imu import Imu
 from modalities.skeleton import Skeleton
+from prepare.draft import Draft
 
+RECORDS = ("utd-mhad-v1",)
 RATE_HZ = 50.0  # nominal rate of the inertial sensor (authors' page)
 STANDARD_GRAVITY = 9.80665  # m/s^2 per g
 FOCAL_PIXELS = 285.0  # Kinect v1 depth camera at 320 x 240, fitted to joints and silhouettes
@@ -60,42 +56,26 @@ class Recording:
         return f"a{self.action}_s{self.subject}_t{self.trial}"
 
 
-def main() -> None:
-    """Parse, prepare, say what was made."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("source_dir", type=Path)
-    parser.add_argument("out_dir", type=Path)
-    parser.add_argument("--processes", type=int, default=2)
-    arguments = parser.parse_args()
-    try:
-        count = prepare(arguments.source_dir, arguments.out_dir, processes=arguments.processes)
-    except BinderError as error:
-        sys.exit(str(error))
-    print(f"{count} recordings -> {arguments.out_dir / 'pairs.parquet'}")
-
-
-def prepare(source: Path, out: Path, *, processes: int = 2) -> int:
-    """Write the pair table of `source` to `out`; returns the number of rows.
+def fill(draft: Draft) -> None:
+    """Write a row a recording.
 
     Raises:
-        TableError: `source` is not in the layout, or a recording lacks one of its files.
+        TableError: the source is not in the layout, or a recording lacks one of its files.
         SampleError: a recording cannot be read or breaks a modality's contract.
     """
-    names = read_action_names(source / "actions.csv")
-    recordings = find_recordings(source, names)
-    with new_artifact(out, "pair table", {"rows": len(recordings), "rate_hz": RATE_HZ}) as folder:
-        for name in ("imu", "skeleton", "depth"):
-            (folder / name).mkdir()
-        convert_one = partial(convert, source, folder)
-        if processes == 1:
-            for recording in recordings:
-                convert_one(recording)
-        else:
-            # spawn, because a fork would copy the locks of pyarrow's threads
-            with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-                list(pool.map(convert_one, recordings, chunksize=8))
-        pq.write_table(pa.Table.from_pylist(table_rows(recordings, names)), folder / "pairs.parquet")
-    return len(recordings)
+    names = read_action_names(draft.source / "actions.csv")
+    recordings = find_recordings(draft.source, names)
+    for name in ("imu", "skeleton", "depth"):
+        (draft.folder / name).mkdir()
+    convert_one = partial(convert, draft.source, draft.folder)
+    if draft.processes == 1:
+        for recording in recordings:
+            convert_one(recording)
+    else:
+        # spawn, because a fork would copy the locks of pyarrow's threads
+        with ProcessPoolExecutor(draft.processes, mp_context=get_context("spawn")) as pool:
+            list(pool.map(convert_one, recordings, chunksize=8))
+    draft.write(table_rows(recordings, names))
 
 
 def read_action_names(path: Path) -> dict[int, str]:
@@ -135,7 +115,7 @@ def _scan(folder: Path, kind: str) -> Iterable[Recording]:
     names = [match for file in sorted(folder.glob("*.mat")) if (match := NAME.fullmatch(file.name))]
     if not names:
         raise TableError.explain(
-            "no recordings", got=folder, expected=f"files named a1_s1_t1_{kind}.mat", fix="check SOURCE_DIR"
+            "no recordings", got=folder, expected=f"files named a1_s1_t1_{kind}.mat", fix="check SOURCE"
         )
     return [Recording(*(int(match[i]) for i in (1, 2, 3))) for match in names if match[4] == kind]
 
@@ -264,7 +244,3 @@ def _heldout_split(recording: Recording, fold: set[int]) -> str:
     if recording.subject in TRAIN_SUBJECTS:
         return "unused" if recording.action in fold else "train"
     return "test" if recording.action in fold else "unused"
-
-
-if __name__ == "__main__":
-    main()
