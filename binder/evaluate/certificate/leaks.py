@@ -128,17 +128,18 @@ def prototypes(seen: Seen, side: Tested, *, by_id: bool) -> set[str]:
 def not_compared(seen: Seen, side: Tested) -> list[str]:
     """Likenesses that one has and the other lacks, in words."""
     lacking = []
-    for kind in KINDS:
-        column = "vector" if kind == "vector" else "likeness"
+    trained = [place for place, modality in enumerate(seen.modality) if modality == side.name]
+    for kind in KINDS if trained else ():
         ours, theirs = (
-            any(one is not None and one.startswith(kind) for one in getattr(s, column)) for s in (side, seen)
-        )
-        trained = side.name in seen.modality
-        if trained and ours != theirs:
-            lacking.append(
-                f"{KINDS[kind]} of {side.name} not compared: "
-                + (f"the ledger of {seen.tower} holds none" if ours else "the tested ones were not computed")
+            any((text := column[place]) is not None and text.startswith(kind) for place in places)
+            for column, places in (
+                (side.vector if kind == "vector" else side.likeness, range(len(side.content))),
+                (seen.vector if kind == "vector" else seen.likeness, trained),
             )
+        )
+        if ours != theirs:
+            why = f"the ledger of {seen.tower} holds none" if ours else "the tested ones were not computed"
+            lacking.append(f"{KINDS[kind]} of {side.name} not compared: {why}")
     return lacking
 
 
