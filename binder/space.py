@@ -267,7 +267,7 @@ class Space:
         """Cosine similarity of unit vectors, in -1..1."""
         return a @ b.T
 
-    def scores(self, **vectors: Float32[np.ndarray, "sample dim"]) -> Float32[np.ndarray, "query gallery"]:
+    def scores(self, **vectors: Float32[np.ndarray, "_ dim"]) -> Float32[np.ndarray, "query gallery"]:
         """How well gallery items answer queries, by the space's correction; by the cosine where it has none.
 
         Args:
