@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmarks.report import describe_machine, show, write
 from benchmarks.settings import SEED, SIZES, Settings
 
-PARTS = ("losses", "step", "caching", "bank", "encoding")
+PARTS = ("losses", "step", "caching", "bank", "encoding", "ranking")
 
 
 def main(description: str) -> None:

@@ -13,6 +13,7 @@ class Settings:
     Attributes:
         loss_sizes: N of (a).
         bank_sizes: items of (d).
+        ranking_sizes: N of (g).
         rounds: turns of each contender.
         num_images: JPEG files that (b) and (e) read.
         batch: of (b), (d) and (e).
@@ -29,6 +30,7 @@ class Settings:
 
     loss_sizes: tuple[int, ...]
     bank_sizes: tuple[int, ...]
+    ranking_sizes: tuple[int, ...]
     rounds: int
     num_images: int
     batch: int
@@ -51,6 +53,7 @@ class Settings:
 _FULL: dict[str, Any] = {
     "loss_sizes": (1024, 2048, 4096, 8192, 16384, 32768),
     "bank_sizes": (1024, 8192, 65536, 524288),
+    "ranking_sizes": (1000, 5000, 20000, 50000),
     "rounds": 3,
     "num_images": 64,
     "batch": 32,
@@ -65,6 +68,7 @@ _FULL: dict[str, Any] = {
 _QUICK = {
     "loss_sizes": (256, 1024, 2048),
     "bank_sizes": (1024, 8192),
+    "ranking_sizes": (1000, 5000),
     "num_images": 16,
     "batch": 8,
     "side": 64,
@@ -75,6 +79,7 @@ _QUICK = {
 _TINY = {
     "loss_sizes": (64, 128),
     "bank_sizes": (64, 128),
+    "ranking_sizes": (64, 128),
     "rounds": 1,
     "num_images": 4,
     "batch": 4,

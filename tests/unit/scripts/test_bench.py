@@ -34,6 +34,17 @@ def test_a_bank_costs_what_the_formula_costs_in_loss() -> None:
     assert abs(bank.build(bank.OURS, 100, "cpu")() - bank.build(bank.OURS, 50, "cpu")()) > 1e-3
 
 
+def test_all_rankings_of_the_table_find_the_same() -> None:
+    from benchmarks import ranking
+
+    here = [name for name in ranking.LARGEST if ranking.installed(name)]
+    assert ranking.MTEB in here  # the others are no dependency of ours
+    ours = ranking.build(ranking.OURS, 200, "cpu")()
+    assert 0 < ours[0] < ours[2] <= 1
+    for name in here:
+        assert ranking.build(name, 200, "cpu")() == pytest.approx(ours, abs=1e-5), name
+
+
 def build(name: str, size: int, device: str):
     """A contender that holds `size` MB while it works, or dies. The worker finds it by its name."""
     if name == "dies":
@@ -84,7 +95,7 @@ def test_the_script_runs_and_its_equalities_hold(tmp_path: Path) -> None:
     results = json.loads((tmp_path / "results.json").read_text())
     assert {"date", "processor", "torch", "seed", "command"} <= set(results["machine"])
     parts = {part["name"]: part for part in results["parts"]}
-    assert list(parts) == ["losses", "step", "caching", "bank", "encoding"]
+    assert list(parts) == ["losses", "step", "caching", "bank", "encoding", "ranking"]
     assert all(part["rows"] and part["title"] in done.stdout for part in parts.values())
     equalities = {
         "|loss cached - loss live|",
