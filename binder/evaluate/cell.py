@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from binder.evaluate.certificate import Certificate
 from binder.evaluate.controls import Control, draw_shuffles, shuffled, two_hop, untrained
 from binder.evaluate.corrections import centred
+from binder.evaluate.inputs import Rows
 from binder.evaluate.items import Items
+from binder.evaluate.label_only import label_only
 from binder.evaluate.scoring import Estimates, Pool, Question
 from binder.metrics import RankTable, chance_metrics
 
@@ -38,7 +40,7 @@ class Cell:
         lift: metric / chance, above 1 is better (median rank: chance / metric).
         pools: size -> hit@k and MRR in a gallery of that size, so that tables of different size compare.
         centred: the metrics after per-modality centring with training means.
-        controls: "shuffled", "untrained", "two-hop via M".
+        controls: "shuffled", "untrained", "label only", "two-hop via M".
         notes: what a reader must know beside the numbers.
     """
 
@@ -75,13 +77,20 @@ class Cell:
 
 
 def measure_cell(
-    question: Question, banks: Sequence[Items], *, rule: str, attributes: tuple[str, ...], certificate: Certificate
+    question: Question,
+    banks: Sequence[Items],
+    rows: Rows,
+    *,
+    rule: str,
+    attributes: tuple[str, ...],
+    certificate: Certificate,
 ) -> tuple[Cell, RankTable]:
     """Score the raw vectors, the centred ones and every control.
 
     Args:
         question: with at least one query that has an answer.
         banks: hub-native modalities, for the two-hop control.
+        rows: of the table, for the label-only control.
         rule: name of the relevance rule.
         attributes: what both sides see.
         certificate: of the pair.
@@ -92,7 +101,7 @@ def measure_cell(
     metrics = question.estimates(raw)
     chance = chance_metrics(len(gallery), raw.num_relevant, raw.ks, gain_share=raw.gain_share)
     corrected, correction_notes = _centred(question)
-    controls, control_notes = _controls(question, moved, banks)
+    controls, control_notes = _controls(question, moved, banks, rows)
     cell = Cell(
         query=query.name,
         gallery=gallery.name,
@@ -125,7 +134,7 @@ def _centred(question: Question) -> tuple[Estimates | None, list[str]]:
 
 
 def _controls(
-    question: Question, moved: list[RankTable], banks: Sequence[Items]
+    question: Question, moved: list[RankTable], banks: Sequence[Items], rows: Rows
 ) -> tuple[dict[str, Control], list[str]]:
     controls, notes = {"shuffled": shuffled(question, moved)}, []
     sides = (question.query, question.gallery)
@@ -136,6 +145,9 @@ def _controls(
         controls["untrained"] = before
     else:
         notes.append(before)
+    known = label_only(question, rows)
+    if known is not None:
+        controls["label only"] = known
     for bank in banks:
         if len(bank) and bank.name not in (side.name for side in sides):
             controls[f"two-hop via {bank.name}"] = two_hop(question, bank)

@@ -15,15 +15,15 @@ from binder.evaluate.scoring import Question
 LABEL = "label"
 
 
-def label_only(question: Question, rows: Rows) -> Control | str:
-    """The cell with class centres for queries, or why there is none; `rows` of the table have a column `label`."""
+def label_only(question: Question, rows: Rows) -> Control | None:
+    """The cell with class centres for queries; None where the table has no labels, or no two queries share one."""
     if LABEL not in rows.attributes:
-        return "no label-only control: the table has no column of labels"
+        return None
     codes = attribute_codes(rows, (LABEL,))[question.query.first_row]
     sizes = np.bincount(codes[codes >= 0])
     alone = int((sizes == 1).sum() + (codes < 0).sum())
     if not len(sizes) or sizes.max() < 2:
-        return "no label-only control: no two queries share a label"
+        return None
     centres = class_centres(question.query.vectors, codes)
     table = question.rank(centres, question.gallery.vectors)[0]
     few = f"; {alone} queries without another of their class take the centre of all" if alone else ""

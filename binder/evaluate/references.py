@@ -7,43 +7,14 @@ Both are reports on the same table, so they are compared query by query, in the 
 is (score - chance) / (ceiling - chance): how much of what pairs would give came without them.
 """
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 
 from binder.evaluate.aligned import Block, align
+from binder.evaluate.reference import Kind, Reference
 from binder.evaluate.report import Report
 from binder.evaluate.scoring import Estimate, Estimates
 
-Kind = Literal["floor", "ceiling"]
 METRICS = ("hit@1", "mAP")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Reference:
-    """What one cell scores in another space.
-
-    Attributes:
-        kind: floor or ceiling.
-        query: who asks.
-        gallery: who answers.
-        rule: name of the relevance rule.
-        metrics: hit@1 and mAP of the reference.
-        difference: of each, the space's minus the reference's.
-        ratio: of each, (space - chance) / (reference - chance); absent where the reference is not above chance, and
-            without an upper bound where it is not in some draws.
-        note: how the reference was made.
-    """
-
-    kind: Kind
-    query: str
-    gallery: str
-    rule: str
-    metrics: Estimates
-    difference: Estimates
-    ratio: Estimates
-    note: str
 
 
 def refer(report: Report, other: Report, *, kind: Kind, note: str, num_bootstrap: int, seed: int) -> list[Reference]:

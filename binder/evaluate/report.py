@@ -4,7 +4,7 @@ Made by `binder.evaluate.runner`, printed and saved by `binder.run` and the CLI.
 kind "report": `report.json` and `ranks.parquet` open without binder.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,16 @@ from rich.console import Console
 from binder.data.remarks import note_lines
 from binder.errors import ArtifactError
 from binder.evaluate.cell import Cell
+from binder.evaluate.diagnosis import Diagnosis
+from binder.evaluate.findings import Findings
 from binder.evaluate.headline import Headline
 from binder.evaluate.render import render_report
 from binder.storage import new_artifact, read_json, read_manifest, write_json
 
 KIND = "report"
-SCHEMA = 2  # of report.json; one of schema 1 has no pools and fewer metrics, and is read as it is
+SCHEMA = (
+    2  # of report.json; one of schema 1 has no pools, diagnosis or findings and fewer metrics, and is read as it is
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +38,16 @@ class Report:
         facts: what was evaluated and how: hub, fingerprints of hub and towers, rules, sizes, seed, number of
             resamples, samples left out, notes on the others, towers without an untrained control and why.
         ranks: one row per cell and query: who asked, best rank, average precision, hits, recalls.
+        diagnosis: what stands behind the cells: geometry, legs through the hub, calibration, examples.
+        findings: what else was measured of the space on this table: zero-shot, probes, combinations, references.
     """
 
     cells: tuple[Cell, ...]
     headlines: tuple[Headline, ...]
     facts: dict[str, Any]
     ranks: pa.Table
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    findings: Findings = field(default_factory=Findings)
 
     def cell(self, query: str, gallery: str, rule: str | None = None) -> Cell:
         """The cell query -> gallery, under the first rule unless one is named."""
@@ -50,7 +58,8 @@ class Report:
 
     def to_json(self) -> dict[str, Any]:
         """All but the ranks, as JSON values."""
-        return {"schema": SCHEMA, **_BODY.dump_python(_Body(self.cells, self.headlines, self.facts), mode="json")}
+        body = _Body(self.cells, self.headlines, self.facts, self.diagnosis, self.findings)
+        return {"schema": SCHEMA, **_BODY.dump_python(body, mode="json")}
 
     def save(self, folder: Path | str) -> None:
         """Write the report as the artifact `folder`; complete or absent."""
@@ -75,7 +84,7 @@ class Report:
         except ValidationError as error:
             raise ArtifactError.explain("not a report", got=f"{folder}: {error.errors()[0]['loc']}") from error
         ranks = pq.read_table(folder / "ranks.parquet")
-        return cls(cells=body.cells, headlines=body.headlines, facts=body.facts, ranks=ranks)
+        return cls(ranks=ranks, **vars(body))
 
     def render(self, console: Console | None = None) -> None:
         """Print the matrix, the averages, the tables of cells and controls, the legend, and notes on samples."""
@@ -95,6 +104,8 @@ class _Body:
     cells: tuple[Cell, ...]
     headlines: tuple[Headline, ...]
     facts: dict[str, Any]
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    findings: Findings = field(default_factory=Findings)
 
 
 _BODY = TypeAdapter(_Body)

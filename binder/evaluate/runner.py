@@ -4,13 +4,15 @@ The door of this room. Called by `binder.run.evaluate` with arrays; hands back a
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from binder.errors import MetricError
+from binder.evaluate.calibration import Calibration, calibrate
 from binder.evaluate.cell import Cell, measure_cell
 from binder.evaluate.certificate import Training
+from binder.evaluate.diagnosis import diagnose
 from binder.evaluate.headline import Measured, headlines
 from binder.evaluate.inputs import EncodedModality, Rows
 from binder.evaluate.items import Items, collapse
@@ -33,6 +35,8 @@ def evaluate_space(
     num_bootstrap: int = 1000,
     seed: int = 0,
     pools: Sequence[int] = (),
+    validation: tuple[Mapping[str, EncodedModality], Rows] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Score and certify every ordered pair of different modalities.
 
@@ -46,6 +50,8 @@ def evaluate_space(
         num_bootstrap: draws of groups for every interval.
         seed: of draws and shuffles.
         pools: gallery sizes at which hit@k and MRR are foreseen too, each at least 2 (see `binder.metrics.pools`).
+        validation: vectors and rows of a table that chose no score here, on which match probabilities are learned.
+        progress: called with (cells done, cells in all) after each.
 
     Raises:
         MetricError: vectors that are not finite or not of unit norm, sizes that do not fit, an
@@ -62,13 +68,19 @@ def evaluate_space(
         seed=seed,
         pools=tuple(pools),
     )
-    found = [matrix.evaluate(*pair, rule) for rule in rules for pair in itertools.permutations(encoded, 2)]
+    asked = [(*pair, rule) for rule in rules for pair in itertools.permutations(encoded, 2)]
+    found = []
+    for number, one in enumerate(asked, start=1):
+        found.append(matrix.evaluate(*one))
+        if progress is not None:
+            progress(number, len(asked))
     measured = [one for one in found if isinstance(one, Measured)]
     return Report(
         cells=tuple(one.cell if isinstance(one, Measured) else one for one in found),
         headlines=headlines(measured, num_bootstrap=num_bootstrap, seed=seed),
         facts=_facts(matrix, rules),
         ranks=rank_table(measured, rows),
+        diagnosis=diagnose(measured, matrix.items, *_calibrations(validation, rules, seed), seed=seed),
     )
 
 
@@ -112,8 +124,20 @@ class _Matrix:
             counts = f"{len(query)} {query_name} queries has a relevant item among {len(gallery)} {gallery_name}"
             return replace(empty, why_not=f"none of {counts}")
         banks = [one for one in self.items.values() if one.native]
-        cell, table = measure_cell(question, banks, rule=rule.name, attributes=attributes, certificate=certificate)
+        cell, table = measure_cell(
+            question, banks, self.rows, rule=rule.name, attributes=attributes, certificate=certificate
+        )
         return Measured(cell=cell, question=question, table=table)
+
+
+def _calibrations(
+    validation: tuple[Mapping[str, EncodedModality], Rows] | None, rules: Sequence[RelevanceRule], seed: int
+) -> tuple[list[Calibration], list[str]]:
+    """What validation teaches under every rule, and why pairs are missing."""
+    if validation is None:
+        return [], []
+    parts = [calibrate(*validation, rule, seed=seed) for rule in rules]
+    return [one for found, _ in parts for one in found.values()], [line for _, lines in parts for line in lines]
 
 
 def _check(encoded: Mapping[str, EncodedModality], hub_native: tuple[str, ...]) -> None:

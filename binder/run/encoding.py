@@ -9,6 +9,7 @@ from datasets import Dataset
 from rich.console import Console
 
 from binder.data import ModalityDataset, OnError, PairTable, Remark, SampleReport, Skip
+from binder.data.likenesses import likenesses
 from binder.data.reading import load_row, named, notes_on
 from binder.errors import HubError, RegistryError, SampleError
 from binder.evaluate import EncodedModality
@@ -87,6 +88,18 @@ class Encoder:
             self.report.extend(one for one in remarks if isinstance(one, Skip))
             centre = learned.mean(axis=0)
         return self._encoded(name, table, rows, vectors, native=True, untrained=None, centre=centre)
+
+    def encode_plainly(self, name: str, table: PairTable) -> EncodedModality:
+        """The same without controls and without remarks on good samples: for a table that is not the one to test on."""
+        if name in self.space.towers:
+            samples = ModalityDataset(table, self.space.towers[name].spec, on_error=self.on_error)
+            title = f"encoding {name}, validation"
+            rows, vectors, remarks = self._encode_samples(title, self.space.towers[name].tower, samples)
+        else:
+            rows, vectors, remarks = self._by_hub(name, table)
+        self.report.extend(one for one in remarks if isinstance(one, Skip))
+        native = name not in self.space.towers
+        return self._encoded(name, table, rows, vectors, native=native, untrained=None, centre=None)
 
     def _by_tower(self, name: str, table: PairTable) -> EncodedModality:
         checkpoint, question = self.space.towers[name], self._question(name, table)
@@ -178,7 +191,7 @@ class Encoder:
         untrained: np.ndarray | None,
         centre: np.ndarray | None,
     ) -> EncodedModality:
-        hashes = table.content_hashes(name)
+        hashes, alike = table.content_hashes(name), likenesses(table, self.space.spec(name), rows.tolist())
         return EncodedModality(
             name=name,
             vectors=vectors,
@@ -187,4 +200,5 @@ class Encoder:
             native=native,
             untrained=untrained,
             centre=centre,
+            likenesses=None if alike is None else tuple(alike[row] for row in rows),
         )

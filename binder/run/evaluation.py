@@ -12,9 +12,10 @@ from rich.console import Console
 from binder.config import load_config
 from binder.data import OnError, PairTable, SampleReport
 from binder.errors import ConfigError
-from binder.evaluate import Report, Rows, evaluate_space
+from binder.evaluate import EncodedModality, Report, Rows, evaluate_space
 from binder.prompts import TEXT, Prompts
 from binder.run.encoding import Encoder
+from binder.run.progress import track
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
 
@@ -30,6 +31,7 @@ def evaluate(
     modalities: Sequence[str] | None = None,
     templates: str | Sequence[str] | None = None,
     train_table: PairTable | None = None,
+    validation_table: PairTable | None = None,
     bootstrap: int = 1000,
     seed: int = 0,
     pools: Sequence[int] = (),
@@ -48,6 +50,7 @@ def evaluate(
             By default those of the space's modality `text`, where it has any; the report keeps them with their hash.
         train_table: training rows, on which the hub's native modalities are centred for the centred
             scores; without it those scores are left out for native modalities.
+        validation_table: validation rows, on which match probabilities are learned; without it there are none.
         bootstrap: resamples for the intervals.
         seed: of intervals and controls.
         pools: gallery sizes at which hit@k and MRR are foreseen too (see `binder.metrics.pools`).
@@ -71,17 +74,21 @@ def evaluate(
             prompts=_prompts(space, templates) if TEXT in names else None,
         )
         encoded = {name: encoder.encode(name, table, train_table) for name in names}
-    report = evaluate_space(
-        encoded,
-        Rows(ids=table.ids, groups=table.groups, attributes=table_attributes(table), has_groups=table.has_groups),
-        relevance=relevance,
-        ledgers={name: checkpoint.ledger for name, checkpoint in space.towers.items()},
-        hub_fingerprint=space.hub.fingerprint,
-        hub_native=space.hub.native,
-        num_bootstrap=bootstrap,
-        seed=seed,
-        pools=pools,
-    )
+        validation = None if validation_table is None else _validation(encoder, names, validation_table)
+    with track(console, "judging cells", None) as progress:
+        report = evaluate_space(
+            encoded,
+            table_rows(table),
+            relevance=relevance,
+            ledgers={name: checkpoint.ledger for name, checkpoint in space.towers.items()},
+            hub_fingerprint=space.hub.fingerprint,
+            hub_native=space.hub.native,
+            num_bootstrap=bootstrap,
+            seed=seed,
+            pools=pools,
+            validation=validation,
+            progress=progress,
+        )
     if console is not None and encoder.report.skips:
         console.print(encoder.report.render_skips(), style="yellow", markup=False)
     facts = {
@@ -127,6 +134,7 @@ def evaluate_run(
         modalities=settings.modalities,
         templates=settings.templates,
         train_table=splits.get("train"),
+        validation_table=splits.get("validation"),
         bootstrap=settings.bootstrap,
         seed=config.seed,
         pools=settings.pools,
@@ -185,11 +193,24 @@ def evaluate_space_on(
         relevance=rule,
         templates=templates,
         train_table=splits.get("train"),
+        validation_table=splits.get("validation"),
         on_error=on_error,
         console=console,
     )
     report.save(output)
     return report
+
+
+def table_rows(table: PairTable) -> Rows:
+    """What an evaluation knows of a table beside its samples."""
+    return Rows(ids=table.ids, groups=table.groups, attributes=table_attributes(table), has_groups=table.has_groups)
+
+
+def _validation(
+    encoder: Encoder, names: Sequence[str], table: PairTable
+) -> tuple[dict[str, EncodedModality], Rows] | None:
+    known = [name for name in names if name in table.columns]
+    return ({name: encoder.encode_plainly(name, table) for name in known}, table_rows(table)) if known else None
 
 
 def _prompts(space: Space, templates: str | Sequence[str] | None) -> Prompts | None:

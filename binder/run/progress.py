@@ -8,7 +8,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 
 @contextmanager
-def track(console: Console | None, title: str, total: int) -> Iterator[Callable[[int, int], None] | None]:
+def track(console: Console | None, title: str, total: int | None) -> Iterator[Callable[[int, int], None] | None]:
     """Give a function (done, total) that moves a bar; None where there is no terminal to draw on."""
     if console is None or not console.is_terminal:
         yield None

@@ -14,7 +14,8 @@ from binder.config import RunConfig, load_config
 from binder.data import ModalityDataset
 from binder.errors import ConfigError
 from binder.evaluate import Report
-from binder.evaluate.references import Kind, Reference, refer
+from binder.evaluate.reference import Kind, Reference
+from binder.evaluate.references import refer
 from binder.hub.vector_files import write_keyed
 from binder.run.evaluation import evaluate_run
 from binder.run.tables import open_splits, tower_specs

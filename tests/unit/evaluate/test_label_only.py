@@ -42,7 +42,7 @@ def test_the_control_equals_the_score_of_a_space_that_knows_only_the_class(knows
     question = ask(a, c, rows)
     raw = question.estimates(question.rank(a, c)[0])["hit@1"]
     control = label_only(question, rows)
-    assert not isinstance(control, str)
+    assert control is not None
     class_alone = 1 / (NUM / CLASSES)  # one of twenty of its class
     assert control.metrics["hit@1"].value == pytest.approx(class_alone, abs=0.05)
     if knows_instance:
@@ -51,10 +51,7 @@ def test_the_control_equals_the_score_of_a_space_that_knows_only_the_class(knows
         assert raw.value == pytest.approx(class_alone, abs=0.08)
 
 
-def test_no_control_says_why() -> None:
+def test_there_is_no_control_without_shared_labels() -> None:
     vectors = unit(np.random.default_rng(2).normal(size=(4, 8)))
-    for rows, reason in (
-        (make_rows(4), "no column of labels"),
-        (make_rows(4, label=["a", "b", "c", None]), "no two queries share"),
-    ):
-        assert reason in str(label_only(ask(vectors, vectors, rows), rows))
+    for rows in (make_rows(4), make_rows(4, label=["a", "b", "c", None])):
+        assert label_only(ask(vectors, vectors, rows), rows) is None
