@@ -1,6 +1,8 @@
 """Likenesses of a table's samples, see `binder.likeness`: each content read once. Floor: data; called by run."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
+
+import numpy as np
 
 from binder.data.ahead import read_ahead
 from binder.data.reading import load_row
@@ -11,7 +13,9 @@ from binder.modality import ModalitySpec
 _AT_ONCE = 64
 
 
-def likenesses(table: PairTable, spec: ModalitySpec, rows: Iterable[int] | None = None) -> list[str | None] | None:
+def likenesses(
+    table: PairTable, spec: ModalitySpec, rows: Sequence[int] | np.ndarray | None = None
+) -> list[str | None] | None:
     """One likeness per row; None for rows without a sample that can be read, and for those not in `rows`.
 
     Computed once per content for a table and all its selections.
