@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from binder.cli_correct import correct
-from binder.cli_evaluate import compare
+from binder.cli_evaluate import compare, curve
 from binder.commands import certify, merge
 from binder.errors import BinderError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(correct)
 app.command()(compare)
+app.command()(curve)
 _is_main_process = os.environ.get("RANK", "0") == "0"  # set by accelerate launch and torchrun
 console = Console(quiet=not _is_main_process)
 
@@ -91,6 +92,12 @@ def evaluate(
     ] = None,
     skip: Annotated[bool, typer.Option("--skip", help="with --table: leave bad samples out and list them")] = False,
     output: Annotated[Path | None, typer.Option(help="report folder; default: PATH/report")] = None,
+    floor: Annotated[
+        bool, typer.Option("--floor", help="of a run: set it beside ridge regression on its untrained encoders")
+    ] = False,
+    ceiling: Annotated[
+        list[str] | None, typer.Option(help="A-B, of a run: set it beside A trained on pairs with B itself; trains")
+    ] = None,
     benchmark: Annotated[
         str | None, typer.Option(help="a benchmark record, NAME-vN (see binder benchmarks), together with --data")
     ] = None,
@@ -102,6 +109,7 @@ def evaluate(
 ) -> None:
     """Encode every modality once and print the certified matrix of all ordered pairs."""
     from binder.run import evaluate_run, evaluate_space_on
+    from binder.run.references import add_references
 
     target = output or path / "report"
     if benchmark is not None:
@@ -109,6 +117,8 @@ def evaluate(
         return
     if table is None:
         report = evaluate_run(path, split=split, output=target, device=device, console=console)
+        if floor or ceiling:
+            report = add_references(path, report, floor=floor, ceilings=ceiling or [], output=target, console=console)
     else:
         report = evaluate_space_on(
             path,

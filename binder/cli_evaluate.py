@@ -34,3 +34,24 @@ def compare(
     if output is not None:
         save_comparison(found, output)
         console.print(f"saved in {output}", highlight=False)
+
+
+def curve(
+    config: Annotated[Path, typer.Argument(help="a YAML run configuration")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="KEY.SUBKEY=VALUE, e.g. train.epochs=3")] = None,
+    fractions: Annotated[str, typer.Option(help="shares of the training rows, with commas between")] = ".1,.25,.5,1",
+    metric: Annotated[str, typer.Option(help="mAP, hit@1, ...")] = "mAP",
+    goal: Annotated[float | None, typer.Option(help="a score: how many pairs does it need?")] = None,
+) -> None:
+    """Train on nested parts of the training rows; how would more pairs do? Goes on where it was stopped."""
+    from binder.config import load_config
+    from binder.errors import ConfigError
+    from binder.run.curves import learning_curve, print_curve
+
+    try:
+        shares = [float(part) for part in fractions.split(",")]
+    except ValueError:
+        raise ConfigError.explain("not fractions", got=fractions, expected="numbers with commas, .1,.25,.5,1") from None
+    console, settings = Console(), load_config(config, overrides or [])
+    print_curve(learning_curve(settings, shares, metric=metric, goal=goal, console=console), console)
+    console.print(f"saved in {settings.output / 'curve.json'}", highlight=False)

@@ -84,6 +84,8 @@ class DataConfig(Section):
         label: column of class labels.
         split: how rows are divided. Rows of `train` are learned from; where there is a `validation`, it
             chooses the epoch, else the last one is kept; other names are for testing.
+        train_fraction: share of `train` to learn from, in whole groups, in an order of the run's seed: smaller shares
+            are parts of larger ones. For learning curves (`binder curve`).
         on_error: `raise` stops at the first bad sample; `skip` leaves it out and reports it.
         keep_in_memory: keep transformed samples, so that each file is read once.
         licence: of the data; stored in the ledger.
@@ -98,6 +100,7 @@ class DataConfig(Section):
     group: str | None = None
     label: str | None = None
     split: SplitConfig = SplitConfig(column="split")
+    train_fraction: float = Field(default=1.0, gt=0, le=1)
     on_error: Literal["raise", "skip"] = "raise"
     keep_in_memory: bool = True
     licence: str | None = None

@@ -61,6 +61,21 @@ def split_by_group(table: PairTable, fractions: Mapping[str, float], *, seed: in
     return {name: table.select(sorted(rows)) for name, rows in parts.items()}
 
 
+def nested_part(table: PairTable, fraction: float, *, seed: int) -> PairTable:
+    """Whole groups in a seeded order, up to about this share of the rows; a smaller share is part of a larger one.
+
+    Args:
+        table: what to take from; its row order stays.
+        fraction: above 0, up to 1; at least one group is taken.
+        seed: of the order; the same groups and seed give the same order in any row order.
+    """
+    rows_of = _rows_by(table.groups)
+    order = np.random.default_rng(seed).permutation(sorted(rows_of)).tolist()
+    before = np.cumsum([0, *(len(rows_of[group]) for group in order[:-1])])  # rows of the groups ahead of each
+    chosen = [group for group, ahead in zip(order, before, strict=True) if ahead < fraction * len(table) - 1e-9]
+    return table.select(sorted(row for group in chosen for row in rows_of[group]))
+
+
 def split_by_values(table: PairTable, column: str, values: Mapping[str, Iterable[Any]]) -> dict[str, PairTable]:
     """Cut by the values of a column, such as subjects; rows with other values are left out.
 

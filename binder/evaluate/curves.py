@@ -133,9 +133,10 @@ class LearningCurve:
         self, score: float, ceiling: np.ndarray | float, drop: np.ndarray | float, steepness: np.ndarray | float
     ):
         missing = np.asarray(ceiling) - score
-        with np.errstate(divide="ignore", over="ignore"):
-            pairs = self.largest * (np.asarray(drop) / np.maximum(missing, 0)) ** (1 / np.asarray(steepness))
-        return np.where((missing > 0) & (pairs <= _MOST), np.maximum(pairs, 1), np.inf)
+        times = np.divide(drop, missing, out=np.full(missing.shape, np.inf), where=missing > 0)
+        with np.errstate(over="ignore"):
+            pairs = self.largest * times ** (1 / np.asarray(steepness))
+        return np.where(pairs <= _MOST, np.maximum(pairs, 1), np.inf)
 
 
 def fit_curve(points: Sequence[CurvePoint], *, chance: float, seed: int = 0) -> LearningCurve:

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 
 from binder.config import DataConfig, EvaluateConfig, RunConfig
-from binder.data import PairTable, audit_leaks, split_by_group, split_by_values
+from binder.data import PairTable, audit_leaks, nested_part, split_by_group, split_by_values
 from binder.errors import ConfigError, TableError
 from binder.modality import ModalitySpec
 from binder.prompts import Prompts
@@ -52,6 +52,8 @@ def open_splits(
         assert data.split.by is not None and data.split.values is not None
         splits = split_by_values(table, data.split.by, data.split.values)
     _refuse_straddling({name: part for name, part in splits.items() if name in USED})
+    if data.train_fraction < 1 and "train" in splits:
+        splits["train"] = nested_part(splits["train"], data.train_fraction, seed=seed)
     return splits
 
 

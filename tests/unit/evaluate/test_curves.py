@@ -83,6 +83,8 @@ def test_flat_and_unbent_curves_say_so():
     flat = fit_curve(measure(lambda n: 0.3), chance=0.02)
     assert any("hardly rises" in note for note in flat.notes)
     assert flat.forecast(3200).score.value == pytest.approx(0.3, abs=0.02)
+    assert flat.pairs_needed(0.99).num_pairs is None  # though some draws have no drop at all
+    assert any(drop == 0 for _, drop, _ in flat.fits)
     straight = fit_curve(measure(lambda n: 0.1 * np.log10(n), noise=0.001), chance=0.02)
     assert any("hardly bends" in note for note in straight.notes)
     off = fit_curve(measure(law, noise=0.001, extra=0.05, seed=2), chance=0.02)
