@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 from untrained_space import untrained_space
 
 from binder.catalogue import benchmark_rows
+from binder.cli import app
 from binder.config import DataConfig
 from binder.data import PairTable
 from binder.errors import ConfigError, RegistryError, TableError
@@ -153,6 +155,17 @@ def test_another_table_is_said_and_refused_where_strict(playground: Path) -> Non
     unmeasured = record.model_copy(update={"table_hash": None})
     with pytest.raises(TableError, match="nobody has measured one yet"):
         evaluate_benchmark(space, unmeasured, playground, strict=True)
+
+
+def test_one_command_evaluates_a_saved_space(playground: Path, tmp_path: Path) -> None:
+    untrained_space("audio").save(tmp_path / "space")
+    command = ["eval", str(tmp_path / "space"), "--benchmark", "playground-v1", "--output", str(tmp_path / "report")]
+    asked = CliRunner().invoke(app, command)
+    assert asked.exit_code == 2 and "--data" in asked.output
+    done = CliRunner().invoke(app, [*command, "--data", str(playground), "--strict"])
+    assert done.exit_code == 0, done.output
+    assert f"the table is the one of the record ({PLAYGROUND[:8]})" in done.output
+    assert Report.load(tmp_path / "report").facts["benchmark"]["table"]["verdict"] == "matches"
 
 
 def test_classes_without_a_prototype_are_no_zero_shot(playground: Path) -> None:
