@@ -26,9 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(correct)
-app.command()(compare)
-app.command()(curve)
+for command in (correct, certify, merge, compare, curve):
+    app.command()(command)
 _is_main_process = os.environ.get("RANK", "0") == "0"  # set by accelerate launch and torchrun
 console = Console(quiet=not _is_main_process)
 
@@ -154,10 +153,6 @@ def _evaluate_benchmark(
     report.render(console)
     console.print("\n".join(benchmark_lines(report.facts["benchmark"])), markup=False, highlight=False)
     console.print(f"saved in {output}", highlight=False)
-
-
-app.command()(certify)
-app.command()(merge)
 
 
 @app.command()
