@@ -132,7 +132,7 @@ def combine(
         num_gallery=len(question.gallery),
         missing={name: int((~holds[kept]).sum()) for name, holds in asked.holds.items()},
         metrics=question.estimates(table),
-        chance=chance_metrics(len(question.gallery), table.num_relevant, table.ks),
+        chance=chance_metrics(len(question.gallery), table.num_relevant, table.ks, gain_share=table.gain_share),
         parts=tuple(_alone(asked, name, table) for name in parts),
     )
 
