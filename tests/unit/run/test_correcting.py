@@ -19,7 +19,7 @@ from binder.run.correcting import CorrectSettings, correct
 from binder.space import Space
 from binder.storage import read_manifest
 
-SETTINGS = CorrectSettings(candidates=("centre", "csls", "centre+nnn"), bootstrap=100)
+SETTINGS = CorrectSettings(candidates=("centre", "csls", "centre+nnn:k=5"), bootstrap=100)
 OPTIONS = {"depth": {"near_m": 1.0, "far_m": 6.0}}
 
 
@@ -67,7 +67,7 @@ def test_every_candidate_is_tried_on_hub_pairs_and_relayed_questions(space: Path
 def test_what_is_chosen_is_stored_with_its_reasons_and_applied(space: Path, table: Path, monkeypatch) -> None:
     raw = vectors_of(Space.load(space))
 
-    chosen, fitted = ["centre+nnn", None], []
+    chosen, fitted = ["centre+nnn:k=5", None], []
 
     def choose(candidates, hub_questions, relayed) -> Choice:
         fitted.append({one.name: one.fingerprint for one in candidates})
