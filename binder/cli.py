@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from binder.cli_correct import correct
-from binder.cli_evaluate import compare, curve
+from binder.cli_evaluate import classify, combine, compare, curve, probe
 from binder.commands import certify, merge
 from binder.errors import BinderError
 
@@ -26,7 +26,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (correct, certify, merge, compare, curve):
+for command in (correct, certify, merge, compare, curve, classify, probe, combine):
     app.command()(command)
 _is_main_process = os.environ.get("RANK", "0") == "0"  # set by accelerate launch and torchrun
 console = Console(quiet=not _is_main_process)

@@ -119,7 +119,7 @@ def label_items(
         MetricError: no such column, an empty label, one that is not among `classes`, or no labelled item.
     """
     items = collapse(encoded, rows)
-    cells = [_labels(value, separator) for value in rows.attribute(label)]
+    cells = row_labels(rows, label, separator)
     own: list[set[str]] = [set() for _ in range(len(items))]
     for item, row in zip(items.item_of_row, items.rows, strict=True):
         own[item] |= cells[row]
@@ -145,6 +145,11 @@ def label_items(
         content=tuple(items.content[i] for i in kept),
         num_unlabelled=len(own) - len(kept),
     )
+
+
+def row_labels(rows: Rows, label: str, separator: str = "") -> list[set[str]]:
+    """The labels of every row; none where its cell is empty."""
+    return [_labels(value, separator) for value in rows.attribute(label)]
 
 
 def check_names(names: Mapping[str, Sequence[str]]) -> None:
