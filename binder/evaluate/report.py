@@ -20,6 +20,7 @@ from binder.evaluate.diagnosis import Diagnosis
 from binder.evaluate.findings import Findings
 from binder.evaluate.headline import Headline
 from binder.evaluate.render import render_report
+from binder.evaluate.render_findings import render_findings
 from binder.storage import new_artifact, read_json, read_manifest, write_json
 
 KIND = "report"
@@ -87,9 +88,10 @@ class Report:
         return cls(ranks=ranks, **vars(body))
 
     def render(self, console: Console | None = None) -> None:
-        """Print the matrix, the averages, the tables of cells and controls, the legend, and notes on samples."""
+        """Print the matrix, averages, cells and controls, the legend, findings, and notes on samples."""
         console = console or Console()
         render_report(self, console)
+        render_findings(self.findings, console)
         lines = note_lines(self.facts.get("notes", ()))  # reports from before have no such facts
         for name, reason in self.facts.get("no_control", {}).items():
             lines.append(f"no untrained control of {name}: {reason}")

@@ -12,7 +12,9 @@ from binder.errors import MetricError
 from binder.evaluate.calibration import Calibration, calibrate
 from binder.evaluate.cell import Cell, measure_cell
 from binder.evaluate.certificate import Training
+from binder.evaluate.corrections import Comparison, Correction, compare
 from binder.evaluate.diagnosis import diagnose
+from binder.evaluate.findings import Findings
 from binder.evaluate.headline import Measured, headlines
 from binder.evaluate.inputs import EncodedModality, Rows
 from binder.evaluate.items import Items, collapse
@@ -36,6 +38,7 @@ def evaluate_space(
     seed: int = 0,
     pools: Sequence[int] = (),
     validation: tuple[Mapping[str, EncodedModality], Rows] | None = None,
+    correction: Correction | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Report:
     """Score and certify every ordered pair of different modalities.
@@ -51,6 +54,7 @@ def evaluate_space(
         seed: of draws and shuffles.
         pools: gallery sizes at which hit@k and MRR are foreseen too, each at least 2 (see `binder.metrics.pools`).
         validation: vectors and rows of a table that chose no score here, on which match probabilities are learned.
+        correction: what the space carries; every cell is scored with it too, beside the raw score.
         progress: called with (cells done, cells in all) after each.
 
     Raises:
@@ -80,6 +84,7 @@ def evaluate_space(
         headlines=headlines(measured, num_bootstrap=num_bootstrap, seed=seed),
         facts=_facts(matrix, rules),
         ranks=rank_table(measured, rows),
+        findings=Findings(corrections=_corrected(measured, correction)),
         diagnosis=diagnose(measured, matrix.items, *_calibrations(validation, rules, seed), seed=seed),
     )
 
@@ -128,6 +133,15 @@ class _Matrix:
             question, banks, self.rows, rule=rule.name, attributes=attributes, certificate=certificate
         )
         return Measured(cell=cell, question=question, table=table)
+
+
+def _corrected(measured: Sequence[Measured], correction: Correction | None) -> tuple[Comparison, ...]:
+    """Every cell whose two modalities the correction was fitted on, raw and corrected."""
+    if correction is None:
+        return ()
+    known = set(correction.modalities)
+    fitted = [one for one in measured if {one.cell.query, one.cell.gallery} <= known]
+    return tuple(compare(one.question, correction, raw=one.table, rule=one.cell.rule) for one in fitted)
 
 
 def _calibrations(

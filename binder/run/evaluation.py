@@ -87,6 +87,7 @@ def evaluate(
             seed=seed,
             pools=pools,
             validation=validation,
+            correction=space.correction,
             progress=progress,
         )
     if console is not None and encoder.report.skips:
@@ -95,6 +96,7 @@ def evaluate(
         "hub": space.hub.name,
         "table_fingerprint": table.fingerprint,
         "prompts": encoder.prompts and {"hash": encoder.prompts.hash, "templates": list(encoder.prompts.templates)},
+        "correction": _correction_facts(space, table),
         "towers": {name: space.towers[name].fingerprint for name in names if name in space.towers},
         "no_control": encoder.no_control,
         "skips": encoder.report.skips_to_json(),
@@ -204,6 +206,14 @@ def evaluate_space_on(
 def table_rows(table: PairTable) -> Rows:
     """What an evaluation knows of a table beside its samples."""
     return Rows(ids=table.ids, groups=table.groups, attributes=table_attributes(table), has_groups=table.has_groups)
+
+
+def _correction_facts(space: Space, table: PairTable) -> dict[str, Any] | None:
+    """What the space corrects by, and whether the rows to test on took part in fitting it."""
+    correction = space.correction
+    if correction is None:
+        return None
+    return {"name": correction.name, "fitted_here": table.fingerprint in correction.facts.get("tables", {}).values()}
 
 
 def _validation(

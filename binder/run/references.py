@@ -3,7 +3,8 @@
 Each is a whole run of its own in `RUN/references`, kept and found again; `binder.evaluate.references` compares.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,37 @@ from binder.storage import is_complete
 from binder.towers import encode_samples
 
 FOLDER = "references"
+
+
+def add_references(
+    run: Path,
+    report: Report,
+    *,
+    floor: bool = False,
+    ceilings: Sequence[str] = (),
+    output: Path,
+    console: Console | None = None,
+) -> Report:
+    """The report with what the run is measured against, saved anew.
+
+    Args:
+        run: folder of the finished run.
+        report: of the run.
+        floor: see `closed_form_floor`.
+        ceilings: pairs `A-B`, see `paired_ceiling`; each is a training of A's tower.
+        output: where the report is saved.
+        console: where progress is drawn.
+
+    Raises:
+        ConfigError: a ceiling that is no pair of the run's towers.
+    """
+    found = closed_form_floor(run, report, console=console) if floor else []
+    for pair in ceilings:
+        query, _, gallery = pair.partition("-")
+        found += paired_ceiling(run, query, gallery, report, console=console)
+    report = replace(report, findings=replace(report.findings, references=tuple(found)))
+    report.save(output)
+    return report
 
 
 def closed_form_floor(run: Path, report: Report, *, console: Console | None = None) -> list[Reference]:

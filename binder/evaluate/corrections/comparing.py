@@ -18,6 +18,7 @@ class Comparison:
     Attributes:
         query: modality that asks.
         gallery: modality that answers.
+        rule: name of the relevance rule.
         correction: name of the correction.
         transductive: it knows the test's own vectors: no headline.
         raw: metrics of the cosine.
@@ -27,6 +28,7 @@ class Comparison:
 
     query: str
     gallery: str
+    rule: str
     correction: str
     transductive: bool
     raw: Estimates
@@ -54,13 +56,14 @@ def rank_corrected(question: Question, correction: Correction) -> RankTable:
     return RankTable.concatenate(rank_metrics(score(asked[part]), relevance[part], ks) for part in parts)
 
 
-def compare(question: Question, correction: Correction, raw: RankTable | None = None) -> Comparison:
+def compare(question: Question, correction: Correction, raw: RankTable | None = None, *, rule: str = "") -> Comparison:
     """Raw, corrected and their difference on one question.
 
     Args:
         question: with at least one query that has an answer.
         correction: fitted on training vectors, or labelled transductive.
         raw: `rank_raw` of the question, where it is at hand.
+        rule: name of the relevance rule that the question asks under.
 
     Raises:
         MetricError: as `rank_corrected`.
@@ -70,6 +73,7 @@ def compare(question: Question, correction: Correction, raw: RankTable | None = 
     return Comparison(
         query=question.query.name,
         gallery=question.gallery.name,
+        rule=rule,
         correction=correction.name,
         transductive=correction.transductive,
         raw=question.estimates(raw),
