@@ -1,13 +1,11 @@
-"""The command `binder correct`: parse, call, print. Floor: below the CLI, which registers it.
-
-A file of its own because `binder.cli` is full; rooms are imported inside, as there.
-"""
+"""The command `correct`."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from binder.commands.common import Device, console
 
 
 def correct(
@@ -24,7 +22,7 @@ def correct(
     skip: Annotated[bool, typer.Option("--skip", help="leave bad samples out")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="decide, and store nothing")] = False,
     remove: Annotated[bool, typer.Option("--remove", help="take a stored correction out, and nothing else")] = False,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, mps")] = "cpu",
+    device: Device = "cpu",
 ) -> None:
     """Choose a correction of vectors or scores on validation hub pairs; it stays with the space, or raw does."""
     import yaml
@@ -33,7 +31,6 @@ def correct(
     from binder.run.correcting import CANDIDATES, CorrectSettings, render_choice
     from binder.run.correcting import correct as choose
 
-    console = Console()
     if remove:
         store_correction(find_space(path), None)
         console.print(f"{path}: vectors and scores are raw", highlight=False)
