@@ -16,6 +16,7 @@ from binder.evaluate import Report
 from binder.playground import VISIBLE, make_playground, recipe_file
 from binder.run import evaluate_run, train
 from binder.run.progress import track
+from binder.run.reporting import write_pages
 from binder.space import Space
 
 _SHOWN_PAIRS = (("audio", "depth"), ("depth", "thermal"), ("imu", "audio"))
@@ -52,10 +53,11 @@ def run_demo(output: Path, *, seed: int = 0, scenes: int = 4000, console: Consol
     _say(console, 3, "every ordered pair of modalities on held-out combinations of latents")
     report = evaluate_run(output, console=console)
     report.render(console)
+    write_pages(output / "report", run=output, console=console)
     _show_hits(space, table, console)
     minutes = (time.perf_counter() - start) / 60
     console.print(
-        f"\n{minutes:.1f} minutes. Everything is in {output}: scenes, towers, report.json, ranks.parquet.",
+        f"\n{minutes:.1f} minutes. Everything is in {output}: scenes, towers, report/report.html.",
         highlight=False,
     )
     return report

@@ -5,9 +5,11 @@ its name needs nothing beyond its distribution.
 """
 
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.metadata import Distribution, PackageNotFoundError, distribution, entry_points, version
 
 from packaging.requirements import Requirement
+
+_OWN = "hub-binder"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,19 +28,25 @@ class Extra:
 def extra_of(group: str, name: str) -> Extra | None:
     """The extra that the plug-in `name` of an entry-point group needs; None where it needs none."""
     for point in entry_points(group=group, name=name):
-        needed = _requirements(point)
-        if needed:
-            assert point.dist is not None, "it has requirements"
-            missing = tuple(str(one) for one in needed if not _is_installed(one))
-            return Extra(name=f"{point.dist.name}[{name}]", missing=missing)
+        if point.dist is not None and _requirements(point.dist, name):
+            return _extra(point.dist, name)
     return None
 
 
-def _requirements(point: EntryPoint) -> list[Requirement]:
-    """What the extra named like the entry point adds to its distribution."""
-    declared = (point.dist.requires if point.dist is not None else None) or []
-    found = [Requirement(one) for one in declared]
-    chosen = [one for one in found if one.marker and one.marker.evaluate({"extra": point.name})]
+def own_extra(name: str) -> Extra:
+    """An extra of hub-binder itself, such as `report`."""
+    return _extra(distribution(_OWN), name)
+
+
+def _extra(dist: Distribution, name: str) -> Extra:
+    missing = tuple(str(one) for one in _requirements(dist, name) if not _is_installed(one))
+    return Extra(name=f"{dist.name}[{name}]", missing=missing)
+
+
+def _requirements(dist: Distribution, name: str) -> list[Requirement]:
+    """What an extra adds to its distribution."""
+    found = [Requirement(one) for one in dist.requires or []]
+    chosen = [one for one in found if one.marker and one.marker.evaluate({"extra": name})]
     added = [one for one in chosen if one.marker and not one.marker.evaluate({"extra": ""})]
     return [Requirement(f"{one.name}{one.specifier}") for one in added]
 

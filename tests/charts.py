@@ -5,13 +5,14 @@ import numpy as np
 from binder.report.figures import (
     Figure,
     Measured,
+    Plane,
     decomposition_bars,
     gap_map,
     heat_map,
-    hubness_histogram,
+    hubness_map,
     learning_curve,
-    plane_of,
-    score_histogram,
+    reliability,
+    score_bars,
     space_map,
 )
 
@@ -27,7 +28,7 @@ def measured(*values: float, half: float = 0.1) -> Measured:
 def one_of_each() -> dict[str, Figure]:
     chance = np.random.default_rng(0)
     square = np.array([[NAN, 0.6], [0.2, NAN]])
-    vectors = np.concatenate([chance.normal(0, 1, (30, 4)), chance.normal(3, 1, (30, 4))])
+    vectors = np.concatenate([chance.normal(0, 1, (30, 2)), chance.normal(3, 1, (30, 2))])
     sizes = np.array([10.0, 100.0, 1000.0])
     return {
         "matrix": heat_map(
@@ -48,10 +49,11 @@ def one_of_each() -> dict[str, Figure]:
         "curve": learning_curve(
             sizes[:2], measured(0.2, 0.4), metric="mAP", chance=0.1, forecast=(sizes, measured(0.2, 0.4, 0.6))
         ),
-        "scores": score_histogram(chance.normal(0.5, 0.1, 500), chance.normal(0, 0.1, 5000), threshold=0.25),
-        "hubness": hubness_histogram(np.array([0, 0, 1, 4]), k=10),
+        "scores": score_bars(np.array([0.0, 0.2, 0.4]), np.array([0.25, 0.75]), np.array([1.0, 0.0]), threshold=0.25),
+        "hubness": hubness_map(square, square, modalities=("audio", "depth")),
+        "reliability": reliability(np.array([0.1, 0.9]), np.array([0.2, 0.8])),
         "map": space_map(
-            plane_of(vectors, method="pca"),
+            Plane(places=vectors, axes=("axis 1", "axis 2")),
             modalities=["audio"] * 30 + ["depth"] * 30,
             labels=[f"label {row % 3}" for row in range(59)] + [HOSTILE],
         ),

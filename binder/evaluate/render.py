@@ -37,7 +37,7 @@ def render_report(report: "Report", console: Console) -> None:
     for rule in report.facts["rules"]:
         cells = [cell for cell in report.cells if cell.rule == rule["name"]]
         console.print(Text("Who finds whom: rows ask, columns answer", style="bold"))
-        console.print(Text(f"An answer agrees with its query on {_in_words(rule)}", style="dim"))
+        console.print(Text(f"An answer agrees with its query on {rule_in_words(rule)}", style="dim"))
         _print_matrix(cells, console)
         console.print(_headline_table(report, rule["name"]))
         if console.width >= _WIDE:
@@ -49,7 +49,8 @@ def render_report(report: "Report", console: Console) -> None:
     _print_legend(report, console)
 
 
-def _in_words(rule: dict[str, Any]) -> str:
+def rule_in_words(rule: dict[str, Any]) -> str:
+    """What two items must agree on to answer each other, from the report's facts."""
     if gains := rule.get("gains"):  # reports of schema 1 have none
         return "any of " + ", ".join(f"{name} (gain {gain:g})" for name, gain in gains.items()) + "."
     sees = {name: ", ".join(columns) for name, columns in rule["sees"].items()}

@@ -8,10 +8,11 @@ markup in them.
 from binder.report.figures.bars import decomposition_bars
 from binder.report.figures.embed import chart, chart_scripts
 from binder.report.figures.forecast import learning_curve
-from binder.report.figures.histograms import hubness_histogram, score_histogram
+from binder.report.figures.histograms import score_bars
 from binder.report.figures.look import Figure, Measured
-from binder.report.figures.matrix import gap_map, heat_map
-from binder.report.figures.space import Plane, plane_of, space_map
+from binder.report.figures.matrix import gap_map, heat_map, hubness_map
+from binder.report.figures.reliability import reliability
+from binder.report.figures.space import Plane, space_map
 
 __all__ = [
     "Figure",
@@ -22,9 +23,9 @@ __all__ = [
     "decomposition_bars",
     "gap_map",
     "heat_map",
-    "hubness_histogram",
+    "hubness_map",
     "learning_curve",
-    "plane_of",
-    "score_histogram",
+    "reliability",
+    "score_bars",
     "space_map",
 ]

@@ -46,7 +46,7 @@ class Measured:
 
 def figure(traces: Sequence[Any], **layout: Any) -> Figure:
     """Traces and layout, checked by plotly, as JSON types; without a template."""
-    shared = {"margin": {"l": 60, "r": 20, "t": 40, "b": 50}, "legend": {"orientation": "h", "y": -0.2}}
+    shared = {"margin": {"l": 60, "r": 20, "t": 70, "b": 50}, "legend": {"orientation": "h", "y": 1.1}}
     drawn = go.Figure(data=list(traces), layout=go.Layout(template=go.layout.Template(), **{**shared, **layout}))
     made = json.loads(str(drawn.to_json()))
     made["layout"].pop("template", None)

@@ -1,4 +1,4 @@
-"""Heat maps: the certified matrix, and the gaps between modalities. Floor: report."""
+"""Heat maps: the certified matrix, the gaps between modalities, the hubness of galleries. Floor: report."""
 
 from collections.abc import Sequence
 
@@ -91,6 +91,37 @@ def gap_map(
         colorbar={**_BAR, "title": {"text": "distance", "side": "top"}},
     )
     return figure([trace], **_square(len(names), "", ""))
+
+
+def hubness_map(
+    never: Float[np.ndarray, "query gallery"],
+    skewness: Float[np.ndarray, "query gallery"],
+    *,
+    modalities: Sequence[str],
+) -> Figure:
+    """Which galleries have hubs: the share of each that no query lists, 0 to 1, and the skewness on hover.
+
+    Args:
+        never: `binder.metrics.Hubness.never` of every direction; NaN where there is none.
+        skewness: of the k-occurrence; NaN where there is none.
+        modalities: names of both axes.
+    """
+    names = [plain(name) for name in modalities]
+    trace = go.Heatmap(
+        z=_nothing_for_nan(never),
+        x=names,
+        y=names,
+        customdata=np.round(skewness, 2),
+        texttemplate="%{z:.0%}",
+        hovertemplate="%{y} → %{x}<br>%{z:.1%} never retrieved<br>skewness %{customdata}<extra></extra>",
+        colorscale="Cividis",
+        zmin=0,
+        zmax=1,
+        xgap=2,
+        ygap=2,
+        colorbar={**_BAR, "title": {"text": "never retrieved", "side": "top"}, "tickformat": ".0%"},
+    )
+    return figure([trace], **_square(len(names), "gallery", "query"))
 
 
 def _cell_text(cell: tuple[float, float, float], chance: float, verdict: str) -> str:

@@ -21,8 +21,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_charts_are_drawn_filtered_and_hovered_over(browser: Browser, page: Path) -> None:
     with browser.open(page) as opened:
-        opened.page.wait_for_selector("figure:nth-of-type(7) .main-svg")
-        assert opened.page.locator(".js-plotly-plot").count() == 7
+        opened.page.wait_for_selector("figure:nth-of-type(8) .main-svg")
+        assert opened.page.locator(".js-plotly-plot").count() == 8
         opened.screenshot("charts-light")
 
         matrix = opened.page.locator("figure").nth(0)
@@ -30,14 +30,14 @@ def test_charts_are_drawn_filtered_and_hovered_over(browser: Browser, page: Path
         matrix.locator(".hoverlayer text").first.wait_for()
         assert "chance 0.125" in matrix.locator(".hoverlayer").text_content()
 
-        points = opened.page.locator("figure").nth(6)
+        points = opened.page.locator("figure").nth(7)
         assert points.locator(".points path.point").count() == 60
         points.locator(".legendtoggle").first.click()
         opened.page.wait_for_function(
-            "document.querySelectorAll('figure')[6].querySelectorAll('path.point').length==30"
+            "document.querySelectorAll('figure')[7].querySelectorAll('path.point').length==30"
         )
         points.locator(".updatemenu-button").nth(1).click()
-        opened.page.wait_for_function("document.querySelectorAll('figure')[6].querySelectorAll('.traces').length == 4")
+        opened.page.wait_for_function("document.querySelectorAll('figure')[7].querySelectorAll('.traces').length == 4")
         assert "label 1" in points.locator(".legend").text_content()
         assert (opened.errors, opened.asked) == ([], [])
 
@@ -45,7 +45,7 @@ def test_charts_are_drawn_filtered_and_hovered_over(browser: Browser, page: Path
 def test_dark_pages_have_light_text_also_after_a_change(browser: Browser, page: Path) -> None:
     ink = "getComputedStyle(document.querySelector('.xtitle')).fill"
     with browser.open(page, dark=True, width=360) as opened:
-        opened.page.wait_for_selector("figure:nth-of-type(7) .main-svg")
+        opened.page.wait_for_selector("figure:nth-of-type(8) .main-svg")
         assert opened.page.evaluate(ink) == "rgb(255, 255, 255)"
         opened.screenshot("charts-dark-phone")
         opened.page.emulate_media(color_scheme="light")

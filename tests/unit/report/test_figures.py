@@ -1,24 +1,21 @@
 """Charts hold the numbers they were given, say chance and intervals, and take no markup from users."""
 
 import json
-import sys
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from charts import HOSTILE, NAN, measured, one_of_each
 
-from binder.errors import ConfigError, MetricError
+from binder.errors import MetricError
 from binder.report.figures import (
     Measured,
     Plane,
     chart,
     chart_scripts,
     gap_map,
-    hubness_histogram,
-    plane_of,
-    score_histogram,
+    hubness_map,
+    score_bars,
     space_map,
 )
 
@@ -35,7 +32,7 @@ def numbers(values: Any) -> np.ndarray:
 
 
 def test_all_are_plain_json_without_colours_of_text_and_ground() -> None:
-    assert len(FIGURES) == 7
+    assert len(FIGURES) == 8
     for made in FIGURES.values():
         assert set(made) == {"data", "layout"} and made["data"]
         json.dumps(made, allow_nan=False)
@@ -74,21 +71,28 @@ def test_the_forecast_is_a_band_around_its_line() -> None:
     assert (len(numbers(points["x"])), numbers(chance["x"]).tolist()) == (2, [10, 1000])
 
 
-def test_histograms_count_every_score_once() -> None:
-    for bars in FIGURES["scores"]["data"]:
-        assert numbers(bars["y"]).sum() == pytest.approx(1)
+def test_histograms_hold_the_shares_of_every_bin() -> None:
+    matching, other = FIGURES["scores"]["data"]
+    np.testing.assert_allclose(numbers(matching["x"]), [0.1, 0.3])
+    np.testing.assert_allclose(numbers(matching["y"]), [0.25, 0.75])
+    np.testing.assert_allclose(numbers(other["y"]), [1, 0])
+    assert matching["width"] == pytest.approx(0.2)
     assert FIGURES["scores"]["layout"]["shapes"][0]["x0"] == 0.25
-    (bars,) = FIGURES["hubness"]["data"]
-    np.testing.assert_allclose(numbers(bars["x"]), range(5))
-    np.testing.assert_allclose(numbers(bars["y"]), [0.5, 0.25, 0, 0, 0.25])
-    assert FIGURES["hubness"]["layout"]["annotations"][0]["text"] == "mean 1.25; 50% never"
+    bare = score_bars(np.array([0.0, 1.0]), np.ones(1), np.ones(1))
+    assert "shapes" not in bare["layout"]
 
 
-@pytest.mark.parametrize("value", [0.3, 0.0])
-def test_scores_that_are_all_equal_are_still_counted(value: float) -> None:
-    made = score_histogram(np.full(4, value), np.full(4, value))
-    assert all(numbers(bars["y"]).max() == 1 for bars in made["data"])
-    assert "shapes" not in made["layout"]
+def test_hubness_is_a_map_of_what_is_never_retrieved() -> None:
+    (trace,) = FIGURES["hubness"]["data"]
+    assert trace["z"] == [[None, 0.6], [0.2, None]] and (trace["zmin"], trace["zmax"]) == (0, 1)
+    assert hubness_map(np.full((1, 1), NAN), np.full((1, 1), NAN), modalities=["audio"])["data"][0]["z"] == [[None]]
+
+
+def test_reliability_stands_beside_its_diagonal() -> None:
+    points, diagonal = FIGURES["reliability"]["data"]
+    np.testing.assert_allclose(numbers(points["x"]), [0.1, 0.9])
+    np.testing.assert_allclose(numbers(points["y"]), [0.2, 0.8])
+    assert numbers(diagonal["x"]).tolist() == numbers(diagonal["y"]).tolist() == [0, 1]
 
 
 def test_the_map_shows_every_item_by_modality_and_by_label() -> None:
@@ -114,45 +118,19 @@ def test_large_maps_are_thinned_and_say_so() -> None:
     assert len(json.dumps(made)) < 400_000
 
 
-def test_pca_keeps_the_axes_of_largest_variance() -> None:
-    chance = np.random.default_rng(0)
-    vectors = chance.normal(size=(200, 5)) * [0.1, 3, 0.1, 9, 0.1]
-    plane = plane_of(vectors, method="pca")
-    assert abs(np.corrcoef(plane.places[:, 0], vectors[:, 3])[0, 1]) > 0.99
-    assert abs(np.corrcoef(plane.places[:, 1], vectors[:, 1])[0, 1]) > 0.99
-    spectrum = np.linalg.eigvalsh(np.cov(vectors.T))
-    share = spectrum[-1] / spectrum.sum()
-    assert plane.axes[0] == f"axis 1 ({share:.0%} of the variance)"
-    assert plane_of(np.ones((3, 2)), method="pca").places.shape == (3, 2)
-
-
-def test_umap_is_used_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = {}
-
-    class Umap:
-        def __init__(self, **options: Any) -> None:
-            asked.update(options)
-
-        def fit_transform(self, vectors: np.ndarray) -> np.ndarray:
-            return vectors[:, :2].astype(np.float32)
-
-    monkeypatch.setitem(sys.modules, "umap", SimpleNamespace(UMAP=Umap, __spec__=SimpleNamespace()))
-    plane = plane_of(np.eye(5), seed=7)
-    assert plane.axes == ("UMAP 1", "UMAP 2") and plane.places.shape == (5, 2)
-    assert asked == {"n_neighbors": 4, "metric": "cosine", "random_state": 7, "n_jobs": 1}
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ConfigError, match=r"pip install umap-learn"):
-        plane_of(np.eye(5), method="umap")
+def test_a_map_without_labels_has_no_buttons() -> None:
+    plane = Plane(places=np.eye(2), axes=("a", "b"))
+    made = space_map(plane, modalities=["audio", "depth"], labels=None)
+    assert [trace["name"] for trace in made["data"]] == ["audio", "depth"]
+    assert not made["layout"].get("updatemenus")
 
 
 BROKEN = {
     "bounds of another shape": lambda: Measured(values=np.ones(2), low=np.ones(1), high=np.ones(2)),
-    "no score": lambda: score_histogram(np.zeros(0), np.ones(2)),
-    "a score of NaN": lambda: score_histogram(np.array([NAN]), np.ones(2)),
-    "no counts": lambda: hubness_histogram(np.zeros(0, np.int64), k=10),
-    "two vectors": lambda: plane_of(np.eye(2)),
-    "a vector of NaN": lambda: plane_of(np.full((3, 3), NAN)),
-    "a missing label": lambda: space_map(plane_of(np.eye(3), method="pca"), modalities=["a"] * 3, labels=["b"] * 2),
+    "edges that do not fit": lambda: score_bars(np.zeros(2), np.ones(2), np.ones(2)),
+    "a missing label": lambda: space_map(
+        Plane(places=np.eye(3)[:, :2], axes=("a", "b")), modalities=["a"] * 3, labels=["b"] * 2
+    ),
 }
 
 
@@ -164,6 +142,8 @@ def test_what_cannot_be_drawn_is_said(broken: str) -> None:
 
 def test_embedded_numbers_cannot_end_their_script() -> None:
     made = chart({"data": [{"name": "</script><script>alert(1)"}], "layout": {}}, title="<b>", description='"x"')
+    several = chart({}, title="", description="", choices={"1": {"data": ["</script>"]}})
+    assert several.count("</script>") == 2 and 'class="choices"' in several
     assert made.count("</script>") == 1 and "<b>" not in made and 'aria-label="&quot;x&quot;"' in made
     with pytest.raises(ValueError, match="JSON"):
         chart({"data": [NAN], "layout": {}}, title="", description="")
