@@ -17,6 +17,8 @@ from binder.evaluate.seeds import OverSeeds, Seeds, aggregate_seeds
 from binder.run.evaluation import evaluate_space_on
 from binder.storage import is_complete, read_json, write_json
 
+CLEAR = 0.05  # of p after Holm: cells whose changed queries are printed
+
 
 def compare(
     a: Sequence[Path],
@@ -56,7 +58,7 @@ def save_comparison(found: Comparison | Seeds, path: Path) -> None:
 
 
 def print_comparison(found: Comparison, console: Console, *, metric: str, shown: int) -> None:
-    """Print headlines and cells for one metric, and the queries that changed most."""
+    """Print headlines and cells for one metric, and the queries that changed most in the cells that differ clearly."""
     console.print(f"A = {found.a}\nB = {found.b}", markup=False, highlight=False)
     table = Table("", "A", "B", "B - A", "95 %", "p", "p Holm", "won", "lost", title=metric, title_justify="left")
     for headline in found.headlines:
@@ -67,11 +69,14 @@ def print_comparison(found: Comparison, console: Console, *, metric: str, shown:
             name = f"{cell.query} -> {cell.gallery}" + ("" if cell.status_a == cell.status_b else f" ({cell.status_b})")
             table.add_row(name, *_columns(cell.differences[metric]), str(cell.num_won), str(cell.num_lost))
     console.print(table)
-    for cell in found.cells:
+    clear = [cell for cell in found.cells if _is_clear(cell.differences.get(metric))]
+    for cell in clear:
         for word, changes in (("won", cell.won[:shown]), ("lost", cell.lost[:shown])):
             if changes:
                 listed = "; ".join(map(_moved, changes))
                 console.print(f"{cell.query} -> {cell.gallery} {word}: {listed}", markup=False, highlight=False)
+    if not clear:
+        console.print(f"no cell differs clearly (p Holm below {CLEAR})", highlight=False)
     _say(found.statements, console)
 
 
@@ -114,6 +119,10 @@ def _bounds(one: Estimate) -> str:
 
 def _p(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
+
+
+def _is_clear(one: Difference | None) -> bool:
+    return one is not None and one.p_holm is not None and one.p_holm < CLEAR
 
 
 def _moved(change: Change) -> str:

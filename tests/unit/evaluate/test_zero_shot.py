@@ -91,6 +91,14 @@ def test_chance_is_what_random_vectors_score(several):
         assert np.mean(values) == pytest.approx(expected, abs=4 * np.std(values) / np.sqrt(60)), name
 
 
+def test_the_interval_of_average_precision_lies_about_it_though_drawn_twice_items_flatter_it():
+    encoded, rows, prototypes = world(num=140)
+    noise = encode("audio", np.random.default_rng(5).normal(size=encoded.vectors.shape))
+    alone = make_rows(140, kind=rows.attribute("kind"))
+    found = run(noise, alone, prototypes, num_bootstrap=400)[0].metrics["mAP"]
+    assert (found.value - found.low) / (found.high - found.low) == pytest.approx(0.5, abs=0.12)  # near 0 if not centred
+
+
 def test_a_collapsed_tower_is_undecided_and_never_right():
     encoded, rows, prototypes = world()
     flat = Prototypes(names=prototypes.names, vectors=np.repeat(prototypes.vectors[:1], 7, axis=0))
