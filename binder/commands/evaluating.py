@@ -1,4 +1,4 @@
-"""Commands that judge a space: eval, certify."""
+"""Commands that judge a space: eval, report, certify."""
 
 from pathlib import Path
 from typing import Annotated
@@ -41,7 +41,9 @@ def evaluate(
 ) -> None:
     """Encode every modality once and print the certified matrix of all ordered pairs."""
     from binder.run import evaluate_run, evaluate_space_on
-    from binder.run.references import add_references
+    from binder.run.keeping import keep_findings
+    from binder.run.references import find_references
+    from binder.run.reporting import open_tables, write_pages
 
     target = output or path / "report"
     if benchmark is not None:
@@ -50,7 +52,9 @@ def evaluate(
     if table is None:
         report = evaluate_run(path, split=split, output=target, device=device, console=console)
         if floor or ceiling:
-            report = add_references(path, report, floor=floor, ceilings=ceiling or [], output=target, console=console)
+            found = find_references(path, report, floor=floor, ceilings=ceiling or [], console=console)
+            fingerprint = report.facts["table_fingerprint"]
+            report = keep_findings(target, found, table_fingerprint=fingerprint, console=console) or report
     else:
         report = evaluate_space_on(
             path,
@@ -66,6 +70,8 @@ def evaluate(
             console=console,
         )
     report.render(console)
+    tables = [] if table is None else open_tables(table, run=path, group=group, label=label)
+    write_pages(target, run=path, tables=tables, console=console)
     console.print(f"saved in {target}", highlight=False)
 
 
@@ -73,7 +79,8 @@ def _evaluate_benchmark(
     path: Path, name: str, data: Path | None, output: Path, *, strict: bool, skip: bool, device: str
 ) -> None:
     from binder.evaluate.benchmarks import benchmark_lines, open_benchmark
-    from binder.run.benchmarks import evaluate_benchmark
+    from binder.run.benchmarks import evaluate_benchmark, open_rows
+    from binder.run.reporting import write_pages
     from binder.space import Space
 
     record = open_benchmark(name)
@@ -85,7 +92,23 @@ def _evaluate_benchmark(
     report.save(output)
     report.render(console)
     console.print("\n".join(benchmark_lines(report.facts["benchmark"])), markup=False, highlight=False)
+    write_pages(output, run=path, tables=[open_rows(record, data, space=space)[0]], console=console)
     console.print(f"saved in {output}", highlight=False)
+
+
+def report(
+    path: Annotated[Path, typer.Argument(help="a run folder, or a report folder")],
+    table: Annotated[str | None, typer.Option(help="the pair table that was evaluated, if not the run's own")] = None,
+    group: Annotated[str | None, typer.Option(help="with --table: its column of groups, as for binder eval")] = None,
+    label: Annotated[str | None, typer.Option(help="with --table: its column of labels, as for binder eval")] = None,
+) -> None:
+    """Write report.html and report.md anew from a saved report and its table; nothing is encoded."""
+    from binder.run.reporting import open_tables, report_folder, write_pages
+
+    folder, run = report_folder(path)
+    tables = [] if table is None else open_tables(table, run=run, group=group, label=label)
+    for file in write_pages(folder, run=run, tables=tables, console=console):
+        console.print(f"saved {file}", highlight=False)
 
 
 def certify(

@@ -27,14 +27,17 @@ def classify(
     output: Output = None,
 ) -> None:
     """Zero-shot classification by class names: top-1, top-5, macro, mAP, with intervals and the certificate."""
+    from binder.run.keeping import keep_findings
     from binder.run.protocol_tables import print_zero_shot, read_names, save
     from binder.run.protocols import ClassNames, Setting
     from binder.run.protocols import classify as run
 
     asked = ClassNames(label=label, names=read_names(names), templates=templates, separator=separator)
-    found = run(Setting.open(path, table, split=split, console=console), modality, asked)
+    setting = Setting.open(path, table, split=split, console=console)
+    found = run(setting, modality, asked)
     print_zero_shot(found, console)
     save(found, output, console)
+    keep_findings(path, [found], table_fingerprint=setting.table().fingerprint, console=console)
 
 
 def probe(
@@ -50,15 +53,17 @@ def probe(
     output: Output = None,
 ) -> None:
     """Few-shot linear probe beside the zero-shot line and the untrained twin."""
-    from binder.run.protocol_tables import print_probe, read_names, save
+    from binder.run.keeping import keep_findings
+    from binder.run.protocol_tables import print_probe, read_counts, read_names, save
     from binder.run.protocols import ClassNames, Setting
     from binder.run.protocols import probe as run
 
     asked = ClassNames(label=label, names=read_names(names), templates=templates)
-    counts = [int(one) for one in shots.split(",")]
-    found = run(Setting.open(path, table, split=split, console=console), modality, asked, shots=counts, num_draws=draws)
+    setting = Setting.open(path, table, split=split, console=console)
+    found = run(setting, modality, asked, shots=read_counts(shots), num_draws=draws)
     print_probe(found, console)
     save(found, output, console)
+    keep_findings(path, [found], table_fingerprint=setting.table().fingerprint, console=console)
 
 
 def combine(
@@ -75,13 +80,16 @@ def combine(
     """Retrieval by weighted sums of several modalities, beside each part alone."""
     import yaml
 
+    from binder.run.keeping import keep_findings
     from binder.run.protocol_tables import print_combined, read_parts, save
     from binder.run.protocols import Setting, combined
 
     listed, weights = read_parts(parts)
+    setting = Setting.open(path, table, split=split, console=console)
     found = combined(
-        Setting.open(path, table, split=split, console=console), listed, gallery,
+        setting, listed, gallery,
         relevance=yaml.safe_load(relevance), weights=weights, choose_on=choose_on, centre=centre,
     )  # fmt: skip
     print_combined(found, console)
     save(found, output, console)
+    keep_findings(path, [found], table_fingerprint=setting.table().fingerprint, console=console)

@@ -49,6 +49,21 @@ def read_parts(text: str) -> tuple[list[str], dict[str, float] | None]:
     return parts, weights
 
 
+def read_counts(text: str) -> list[int]:
+    """Whole numbers from `1,2,4`.
+
+    Raises:
+        ConfigError: something else, or a number below 1.
+    """
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = [0]
+    if min(counts) < 1:
+        raise ConfigError.explain("not counts", got=text, expected="whole numbers with commas, 1,2,4,8,16")
+    return counts
+
+
 def save(found: ZeroShot | LinearProbe | Combined, path: Path | None, console: Console) -> None:
     """Write all of it as JSON, if a path is given."""
     if path is not None:

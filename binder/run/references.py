@@ -4,7 +4,6 @@ Each is a whole run of its own in `RUN/references`, kept and found again; `binde
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,23 +27,21 @@ from binder.towers import encode_samples
 FOLDER = "references"
 
 
-def add_references(
+def find_references(
     run: Path,
     report: Report,
     *,
     floor: bool = False,
     ceilings: Sequence[str] = (),
-    output: Path,
     console: Console | None = None,
-) -> Report:
-    """The report with what the run is measured against, saved anew.
+) -> list[Reference]:
+    """What the run is measured against: see `keep_findings` for how it gets into the report.
 
     Args:
         run: folder of the finished run.
         report: of the run.
         floor: see `closed_form_floor`.
         ceilings: pairs `A-B`, see `paired_ceiling`; each is a training of A's tower.
-        output: where the report is saved.
         console: where progress is drawn.
 
     Raises:
@@ -54,9 +51,7 @@ def add_references(
     for pair in ceilings:
         query, _, gallery = pair.partition("-")
         found += paired_ceiling(run, query, gallery, report, console=console)
-    report = replace(report, findings=replace(report.findings, references=tuple(found)))
-    report.save(output)
-    return report
+    return found
 
 
 def closed_form_floor(run: Path, report: Report, *, console: Console | None = None) -> list[Reference]:

@@ -6,6 +6,7 @@ from torch import nn
 
 from binder.check import check_hub, check_name
 from binder.check.hub import CHECKS
+from binder.display import Picture
 from binder.errors import ConfigError, RegistryError
 from binder.extras import Extra
 from binder.hub.describe import check_texts
@@ -128,14 +129,13 @@ def test_a_plug_in_whose_packages_are_absent_is_not_checked_but_told(monkeypatch
             check_name(name)
 
 
-def test_check_name_tells_hubs_from_modalities(tmp_path, monkeypatch):
+def test_check_name_tells_hubs_from_modalities(monkeypatch):
     monkeypatch.setattr("binder.check.open_hub", lambda name, precision: LetterHub())
     assert len(check_name("open_clip:any")) == len(LINES)
-    assert len(check_name("thermal", picture=tmp_path / "thermal.png")) == 27
-    assert (tmp_path / "thermal.png").read_bytes().startswith(b"\x89PNG")
-    with pytest.raises(ConfigError, match="as text"):
-        check_name("text", picture=tmp_path / "text.png")
-    with pytest.raises(ConfigError, match="no picture"):
-        check_name("open_clip:no-such-model", picture=tmp_path / "hub.png")
+    shown = []
+    assert len(check_name("thermal", show=shown.append)) == 27
+    assert [type(display) for display in shown] == [Picture]
+    with pytest.raises(ConfigError, match="no sample to show"):
+        check_name("open_clip:no-such-model", show=shown.append)
     with pytest.raises(RegistryError, match="unknown modality"):
         check_name("smell")

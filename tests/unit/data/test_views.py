@@ -85,7 +85,7 @@ def maps(tmp_path: Path) -> PairTable:
 def test_a_viewed_item_is_the_view_transformed_and_is_not_kept(maps, cache):
     depth, view = create_modality("depth"), RULE.view(CONTENT, 5)
     samples = ModalityDataset(maps, depth, cache=cache)
-    row, tensor = samples.viewed(1, view)
+    row, tensor, _ = samples.viewed(1, view)
     assert row == 1 and torch.equal(tensor, depth.transform(view.cut(depth.synthetic(1), (1, 2))))
     assert torch.equal(samples[1][1], depth.transform(depth.synthetic(1)))
     assert torch.equal(samples.viewed(1, None)[1], samples[1][1])
