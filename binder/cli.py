@@ -16,7 +16,7 @@ for command in (training.demo, training.train):
     app.command()(command)
 app.command(name="eval")(evaluating.evaluate)
 for command in (
-    evaluating.certify, comparing.compare, comparing.curve,
+    evaluating.report, evaluating.certify, comparing.compare, comparing.curve,
     protocols.classify, protocols.probe, protocols.combine,
     correcting.correct, training.merge, training.cache,
     looking.check, looking.modalities, looking.hubs, looking.benchmarks,
