@@ -25,7 +25,7 @@ LikenessKind = Literal["picture", "sound", "vector"]
 # .981. Measured on 500 x 1500 different scenes of the playground: no two pictures alike (by 64 bits alone 8 % would be;
 # the 256 differ in 38 or more), no two sounds (7 landmarks at most). Copies: a JPEG of quality 50 differs in 4 of the
 # 256 bits in photographs; MP3, also shifted by part of a frame, keeps 15 of 64 landmarks or more.
-LIMITS = {"picture": (4, 32), "sound": (12,), "vector": (16,)}
+LIMITS = {"picture": (4, 16), "sound": (12,), "vector": (16,)}
 
 _COARSE, _FINE = 8, 16
 _WINDOW_SECONDS, _HOP_SECONDS = 0.064, 0.008

@@ -147,13 +147,18 @@ class Tested:
 
     @cached_property
     def alike_by_chance(self) -> dict[str, float]:
-        """Kind -> share of the tested contents that look like another one of another group."""
+        """Kind -> share of the tested contents that look like another one of another group.
+
+        Of vectors one more is counted (the rule of succession): hubs place different samples side by side, and a pair
+        that the tested ones happen not to hold would otherwise pass for a copy where the training ones hold one.
+        """
         shares = {}
         numbers = {group: number for number, group in enumerate(dict.fromkeys(self.group))}
         groups = np.array([numbers[group] for group in self.group], np.int64)
         for kind in KINDS:
             own = self.parsed(kind, self.contents.values())
-            shares[kind] = len(first_matches(own, own, groups, groups)) / max(1, len(own.owners))
+            one = int(kind == "vector")
+            shares[kind] = (len(first_matches(own, own, groups, groups)) + one) / max(1, len(own.owners) + one)
         return shares
 
     def parsed(self, kind: str, places: Iterable[int]) -> Likenesses:

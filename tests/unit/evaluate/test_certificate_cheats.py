@@ -120,15 +120,23 @@ def test_a_sound_coded_again_shifted_or_cut_is_known(copy):
     assert got.reasons == ("1 of 12 audio items look like ones trained on by audio (acoustic landmarks): r4",)
 
 
-def test_a_hub_vector_within_five_degrees_is_known_and_one_at_thirty_is_not():
-    def turned(degrees):
-        across = unit(np.eye(1, 64) - (np.eye(1, 64) @ VECTORS[2]) * VECTORS[2:3])
-        angle = np.radians(degrees)
-        return vector_likenesses((np.cos(angle) * VECTORS[2:3] + np.sin(angle) * across).astype(np.float32))[0]
+def test_hub_vectors_within_five_degrees_are_known_and_those_at_thirty_are_not():
+    def saw_turned(degrees, *numbers):
+        vectors = []
+        for number in numbers:
+            across = unit(np.eye(1, 64) - (np.eye(1, 64) @ VECTORS[number]) * VECTORS[number : number + 1])
+            turned = np.cos(np.radians(degrees)) * VECTORS[number : number + 1] + np.sin(np.radians(degrees)) * across
+            vectors += vector_likenesses(turned.astype(np.float32))
+        items = [("train", f"renamed {n}", f"elsewhere {n}", "image", f"elsewhere {n}") for n in numbers]
+        ledger = make_ledger("depth", partner="image", items=items)
+        return replace(ledger, likenesses=(None,) * len(numbers), vectors=tuple(vectors))
 
-    got = certify(("image", "depth"), saw("depth", "image", vector=turned(5)))
-    assert got.reasons == ("1 of 12 image items look like ones trained on by depth (hub vectors): r2",)
-    assert certify(("image", "depth"), saw("depth", "image", vector=turned(30))).status == "trained"
+    got = certify(("image", "depth"), saw_turned(5, 2, 3))
+    assert got.reasons == ("2 of 12 image items look like ones trained on by depth (hub vectors): r2, r3",)
+    assert certify(("image", "depth"), saw_turned(30, 2, 3)).status == "trained"
+    alone = certify(("image", "depth"), saw_turned(5, 2))  # hubs put different pictures side by side
+    assert alone.status == "trained"
+    assert alone.notes[0].startswith("1 of 12 image items look like ones trained on by depth (hub vectors): r2; chance")
 
 
 def test_where_tested_items_of_other_groups_look_alike_too_a_likeness_is_no_evidence(monkeypatch):
