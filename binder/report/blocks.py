@@ -10,6 +10,8 @@ from typing import ClassVar
 from binder.evaluate.scoring import Estimate
 from binder.report.figures import Figure
 
+MOST_ROWS = 400  # of a table
+
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
@@ -102,9 +104,20 @@ class Table:
     folded: bool = False
 
     @property
+    def shown(self) -> tuple[tuple[Entry, ...], ...]:
+        """As many rows as a page bears: one has about 1.5 kB."""
+        return self.rows[:MOST_ROWS]
+
+    @property
+    def left_out(self) -> str:
+        """What is to be said of the other rows."""
+        count = len(self.rows)
+        return f"The first {MOST_ROWS} of {count:,} rows; report.json has them all." if count > MOST_ROWS else ""
+
+    @property
     def statuses(self) -> list[str]:
         """Every status that a row has."""
-        return list(dict.fromkeys(entry.status for row in self.rows for entry in row if entry.status))
+        return list(dict.fromkeys(entry.status for row in self.shown for entry in row if entry.status))
 
 
 @dataclass(frozen=True, kw_only=True)

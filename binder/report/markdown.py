@@ -72,7 +72,8 @@ def _tiles(block: Tiles) -> str:
 
 
 def _table(block: Table) -> str:
-    return f"{_plain(block.caption)}\n\n{_grid(block.heads, [list(map(_entry, row)) for row in block.rows])}"
+    caption = f"{block.caption} {block.left_out}".rstrip()
+    return f"{_plain(caption)}\n\n{_grid(block.heads, [list(map(_entry, row)) for row in block.shown])}"
 
 
 def _entry(entry: Entry) -> str:

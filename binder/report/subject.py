@@ -12,10 +12,13 @@ from binder.data import PairTable
 from binder.errors import SampleError
 from binder.evaluate import Report
 from binder.evaluate.curves import Forecast, LearningCurve
+from binder.evaluate.diagnosis import CellDiagnosis
 from binder.evaluate.scoring import Estimate
 from binder.modality import ModalitySpec
 from binder.report.media import render
 from binder.report.words import short
+
+MOST_CHARTS = 120  # of one selector; one has about 1.5 kB
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,3 +114,13 @@ class Subject:
     def rules(self) -> list[str]:
         """Names of the relevance rules."""
         return [rule["name"] for rule in self.report.facts["rules"]]
+
+    @property
+    def diagnosed(self) -> list[CellDiagnosis]:
+        """What stands behind the cells, the emergent ones first, between towers before others."""
+        native = set(self.report.facts["hub_native"])
+        emergent = {(one.query, one.gallery) for one in self.report.cells if one.certificate.status == "emergent"}
+        return sorted(
+            self.report.diagnosis.cells,
+            key=lambda one: ((one.query, one.gallery) not in emergent, len({one.query, one.gallery} & native)),
+        )

@@ -32,7 +32,7 @@ def estimated(estimate: Estimate | None) -> Entry:
     return Entry(text=f"{estimate.value:.3f}", note=bounds(estimate), order=estimate.value)
 
 
-def number(value: float | None, form: str = ".3f") -> Entry:
+def number(value: float | int | None, form: str = ".3f") -> Entry:
     """A value without an interval."""
     return Entry(text="-") if value is None else Entry(text=format(value, form), order=float(value))
 

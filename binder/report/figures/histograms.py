@@ -35,6 +35,7 @@ def score_bars(
         [_bars(name, shares, edges, colour) for name, shares, colour in kinds],
         barmode="overlay",
         bargap=0,
+        legend={"orientation": "h", "y": -0.25},
         xaxis={"title": {"text": "cosine"}},
         yaxis={"title": {"text": "share"}, "tickformat": ".0%"},
         **marks,

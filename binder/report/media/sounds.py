@@ -13,6 +13,7 @@ from binder.display import Sound
 from binder.report.media.colours import Extent, colour
 from binder.report.media.curves import line, thin
 from binder.report.media.html import data_uri, figure, node
+from binder.report.media.ogg import with_serial
 from binder.report.media.pictures import webp
 
 SECONDS = 4.0  # heard and seen at most, from the middle
@@ -68,7 +69,7 @@ def _opus(heard: Float[np.ndarray, " time"]) -> bytes:
 def _opus_at(compression: float, heard: Float[np.ndarray, " time"]) -> bytes:
     stream = BytesIO()
     soundfile.write(stream, heard, PLAYED_HZ, format="OGG", subtype="OPUS", compression_level=compression)
-    return stream.getvalue()
+    return with_serial(stream.getvalue())
 
 
 def _waveform(heard: Float[np.ndarray, " time"]) -> Element:

@@ -14,14 +14,14 @@ def about(subject: Subject) -> Section:
     """Command, seed, fingerprints and versions; what is not known is left out."""
     report, made = subject.report.facts, subject.made
     prompts, benchmark = report.get("prompts"), report.get("benchmark")
-    versions = {name: version for name, version in made.get("versions", {}).items() if version}
+    versions = {name: version for name, version in sorted(made.get("versions", {}).items()) if version}
     told = {
         "command": shlex.join(made.get("command", ())),
         "date": made.get("date"),
         "seed": report["seed"],
         "table": _hash(report.get("table_fingerprint"), f"{report['rows']:,} rows"),
         "hub": _hash(report["hub_fingerprint"], report.get("hub", "")),
-        **{f"tower {short(name)}": _hash(value) for name, value in report.get("towers", {}).items()},
+        **{f"tower {short(name)}": _hash(value) for name, value in sorted(report.get("towers", {}).items())},
         "prompts": prompts and _hash(prompts["hash"], f"{len(prompts['templates'])} templates"),
         "benchmark": benchmark and f"{benchmark['name']} v{benchmark['version']}, record {benchmark['record_hash']}",
         "versions": ", ".join(f"{name} {version}" for name, version in versions.items()),

@@ -4,8 +4,7 @@ import numpy as np
 
 from binder.report.blocks import Chart, Entry, Section, Selector, Table, Text
 from binder.report.figures import reliability
-from binder.report.sections.cells import MOST
-from binder.report.subject import Subject
+from binder.report.subject import MOST_CHARTS, Subject
 from binder.report.words import number, pairs_named, short
 
 _READ = (
@@ -17,22 +16,21 @@ _READ = (
 
 def calibration(subject: Subject) -> Section:
     """Reliability of every calibrated pair, and its threshold."""
-    checked = [(cell, cell.calibration) for cell in subject.report.diagnosis.cells if cell.calibration is not None]
+    checked = [(cell, cell.calibration) for cell in subject.diagnosed if cell.calibration is not None]
     if not checked:
         return Section(id="calibration", title="Calibration")
-    shown = checked[:MOST]
-    names = pairs_named([(cell.query, cell.gallery, cell.rule) for cell, _ in shown], subject.rules)
+    names = pairs_named([(cell.query, cell.gallery, cell.rule) for cell, _ in checked], subject.rules)
     figures = {
         str(place): reliability(
             np.array([said for said, _, _ in check.bins]), np.array([seen for _, seen, _ in check.bins])
         )
-        for place, (_, check) in enumerate(shown)
+        for place, (_, check) in enumerate(checked[:MOST_CHARTS])
     }
     chart = Chart(
         title="Probability said, and share that matched",
         description="Reliability diagram; the table below has the calibration error.",
         figures=figures,
-        selectors=(Selector(label="pair", options=tuple(names)),),
+        selectors=(Selector(label="pair", options=tuple(names[:MOST_CHARTS])),),
     )
     heads = ("query → gallery", "method", "calibration error", "threshold", "matches above", "others above")
     rows = [
@@ -42,10 +40,10 @@ def calibration(subject: Subject) -> Section:
             *map(number, (check.error, check.threshold, check.accepted, check.false_alarms)),
             Entry(text=short(check.source, 120)),
         )
-        for name, (_, check) in zip(names, shown, strict=True)
+        for name, (_, check) in zip(names, checked, strict=True)
     ]
     table = Table(
-        caption="thresholds, and how well probabilities came true on the evaluated table",
+        caption="Thresholds, and how well probabilities came true on the evaluated table",
         heads=(*heads, "learned from"),
         rows=tuple(rows),
         filters=True,

@@ -1,30 +1,26 @@
 """Every cell beside its controls, in a table to filter and to sort. Floor: report."""
 
 from binder.evaluate.cell import Cell
-from binder.report.blocks import Block, Entry, Section, Table, Text
+from binder.report.blocks import Entry, Section, Table, Text
 from binder.report.subject import Subject
 from binder.report.words import estimated, number, pair_entry, short
 
-MOST = 600  # rows of a table; one row has about 2 kB
 _FIRST = ("shuffled", "untrained", "label only")
 
 
 def cells(subject: Subject) -> Section:
-    """The table; of a very large matrix the first rows, and how many were left out."""
+    """The table, and how to read it."""
     done = [cell for cell in subject.report.cells if cell.why_not is None]
     if not done:
         return Section(id="cells", title="All cells")
-    blocks: list[Block] = [Text(text=_READ)]
-    if len(done) > MOST:
-        blocks.append(Text(text=f"The first {MOST} of {len(done):,} cells; report.json has them all.", warning=True))
-    blocks.append(cell_table(done[:MOST], several_rules=len(subject.rules) > 1))
-    return Section(id="cells", title="All cells", blocks=tuple(blocks))
+    table = _table(done, several_rules=len(subject.rules) > 1)
+    return Section(id="cells", title="All cells", blocks=(Text(text=_READ), table))
 
 
-def cell_table(shown: list[Cell], *, several_rules: bool) -> Table:
+def _table(shown: list[Cell], *, several_rules: bool) -> Table:
     """One row a cell."""
     known = dict.fromkeys(name for cell in shown for name in cell.controls)
-    controls = sorted(known, key=lambda name: _FIRST.index(name) if name in _FIRST else len(_FIRST))
+    controls = sorted(known, key=lambda name: (_FIRST.index(name) if name in _FIRST else len(_FIRST), name))
     rule = ("rule",) if several_rules else ()
     heads = ("query → gallery", "certificate", *rule, "hit@1", "chance", "lift", *map(short, controls))
     return Table(
@@ -51,7 +47,7 @@ def _row(cell: Cell, controls: list[str], several_rules: bool) -> tuple[Entry, .
         number(cell.chance["mAP"]),
         estimated(cell.metrics["MRR"]),
         number(cell.metrics["median_rank"].value, "g"),
-        Entry(text=f"{cell.num_queries:,} / {cell.num_gallery:,}", order=cell.num_queries),
+        Entry(text=f"{cell.num_queries:,} / {cell.num_gallery:,}", order=float(cell.num_queries)),
         number(cell.num_groups, ","),
     )
 

@@ -7,7 +7,7 @@ from binder.evaluate.protocols.linear_probe import LinearProbe
 from binder.evaluate.protocols.zero_shot import ZeroShot
 from binder.report.blocks import Block, Entry, Remark, Remarks, Section, Table
 from binder.report.subject import Subject
-from binder.report.words import arrow, bounds, estimated, number, short
+from binder.report.words import arrow, bounds, estimated, number, pairs_named, short
 
 
 def findings(subject: Subject) -> Section:
@@ -19,7 +19,7 @@ def findings(subject: Subject) -> Section:
             _zero_shot(found.zero_shot),
             _probes(found.probes),
             _combined(found.combined),
-            _corrections(found.corrections),
+            _corrections(found.corrections, subject.rules),
         )
         if table.rows
     ]
@@ -41,7 +41,7 @@ def _zero_shot(found: tuple[ZeroShot, ...]) -> Table:
         for one in found
     ]
     heads = ("modality", "certificate", "classes", "items", "top-1", "top-5", "macro", "mAP", "chance of top-1")
-    return Table(caption="zero-shot classification by the names of classes", heads=heads, rows=tuple(rows))
+    return Table(caption="Zero-shot classification by the names of classes", heads=heads, rows=tuple(rows))
 
 
 def _probes(found: tuple[LinearProbe, ...]) -> Table:
@@ -59,7 +59,7 @@ def _probes(found: tuple[LinearProbe, ...]) -> Table:
         for twin in [next((other for other in one.untrained if other.shots == point.shots), None)]
     ]
     heads = ("modality", "shots", "top-1", "untrained", "zero-shot", "shots that zero-shot is worth")
-    return Table(caption="few-shot linear probes", heads=heads, rows=tuple(rows))
+    return Table(caption="Few-shot linear probes", heads=heads, rows=tuple(rows))
 
 
 def _combined(found: tuple[Combined, ...]) -> Table:
@@ -75,13 +75,14 @@ def _combined(found: tuple[Combined, ...]) -> Table:
         for one in found
     ]
     heads = ("query → gallery", "certificate", "weights", "hit@1", "chance", "each part alone")
-    return Table(caption="queries of several modalities at once", heads=heads, rows=tuple(rows))
+    return Table(caption="Queries of several modalities at once", heads=heads, rows=tuple(rows))
 
 
-def _corrections(found: tuple[Comparison, ...]) -> Table:
+def _corrections(found: tuple[Comparison, ...], rules: list[str]) -> Table:
+    names = pairs_named([(one.query, one.gallery, one.rule) for one in found], rules)
     rows = [
         (
-            Entry(text=arrow(one.query, one.gallery)),
+            Entry(text=name),
             Entry(text=short(one.correction)),
             Entry(text="transductive: in no headline" if one.transductive else "inductive"),
             estimated(one.raw.get("hit@1")),
@@ -92,10 +93,10 @@ def _corrections(found: tuple[Comparison, ...]) -> Table:
                 order=one.difference["hit@1"].value,
             ),
         )
-        for one in found
+        for name, one in zip(names, found, strict=True)
     ]
     heads = ("query → gallery", "correction", "kind", "raw hit@1", "corrected", "difference")
-    return Table(caption="corrections", heads=heads, rows=tuple(rows), filters=True)
+    return Table(caption="Corrections", heads=heads, rows=tuple(rows), filters=True)
 
 
 def _value(estimates: dict) -> str:

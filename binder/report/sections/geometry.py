@@ -5,11 +5,9 @@ import numpy as np
 from binder.evaluate.diagnosis import CellDiagnosis
 from binder.report.blocks import Chart, Entry, Section, Selector, Table, Text
 from binder.report.figures import gap_map, hubness_map, score_bars
-from binder.report.sections.cells import MOST
-from binder.report.subject import Subject
+from binder.report.subject import MOST_CHARTS, Subject
 from binder.report.words import number, pairs_named, short
 
-_MOST_CHARTS = 120  # pairs with a histogram, 1.5 kB each
 _READ = (
     "Gap: distance of the centroids of two modalities, 0 to 2. Never retrieved: share of a gallery that stands in "
     "nobody's first ten; a gallery with hubs has a few items in everybody's list, and the rest in none."
@@ -46,7 +44,7 @@ def _pair_maps(subject: Subject) -> Chart:
 
 
 def _histograms(subject: Subject) -> Chart | None:
-    counted = [cell for cell in subject.report.diagnosis.cells if cell.geometry.histogram is not None][:_MOST_CHARTS]
+    counted = [cell for cell in subject.diagnosed if cell.geometry.histogram is not None][:MOST_CHARTS]
     if not counted:
         return None
     names = pairs_named([(cell.query, cell.gallery, cell.rule) for cell in counted], subject.rules)
@@ -79,11 +77,11 @@ def _shapes(subject: Subject) -> Table:
         )
         for one in subject.report.diagnosis.shapes
     ]
-    return Table(caption="how the vectors of each modality are spread", heads=heads, rows=tuple(rows))
+    return Table(caption="How the vectors of each modality are spread", heads=heads, rows=tuple(rows))
 
 
 def _pairs(subject: Subject) -> Table:
-    cells = subject.report.diagnosis.cells[:MOST]
+    cells = subject.diagnosed
     names = pairs_named([(cell.query, cell.gallery, cell.rule) for cell in cells], subject.rules)
     heads = ("query → gallery", "gap", "separability", "alignment", "excess of a match", "spread of others")
     rows = []
@@ -93,7 +91,7 @@ def _pairs(subject: Subject) -> Table:
         hubs = (own.hubness.skewness, own.hubness.never, own.hubness.largest)
         rows.append((Entry(text=name), *map(number, values), *map(number, hubs)))
     return Table(
-        caption="how two modalities lie to each other",
+        caption="How two modalities lie to each other",
         heads=(*heads, "hubness skewness", "never retrieved", "most listed item"),
         rows=tuple(rows),
         filters=True,

@@ -33,7 +33,7 @@ def headline(subject: Subject) -> Section:
 
 def _rule(rule: dict[str, Any]) -> Block:
     """One sentence; where senses see different things, a list to open."""
-    sees = {name: ", ".join(columns) for name, columns in rule["sees"].items()}
+    sees = {name: ", ".join(columns) for name, columns in sorted(rule["sees"].items())}
     if rule.get("gains") or len(set(sees.values())) == 1:
         return Text(text=f"An answer agrees with its query on {rule_in_words(rule)}")
     remarks = tuple(Remark(text=f"{short(name)} sees {short(columns, 200)}") for name, columns in sees.items())

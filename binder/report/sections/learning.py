@@ -7,7 +7,7 @@ from binder.evaluate.scoring import Estimate
 from binder.report.blocks import Chart, Entry, Remark, Remarks, Section, Table
 from binder.report.figures import Measured, learning_curve
 from binder.report.subject import Subject
-from binder.report.words import estimated
+from binder.report.words import estimated, number
 
 _STEPS, _AHEAD = 40, 4.0  # of the fitted line, up to so many times the largest part
 
@@ -32,14 +32,13 @@ def learning(subject: Subject) -> Section:
             )
         },
     )
-    rows = [(Entry(text=f"{size:,}", order=size), estimated(one), Entry(text="measured")) for size, one in
-            zip(curve.sizes, learned.scores, strict=True)]  # fmt: skip
+    points = [(size, one, "measured") for size, one in zip(curve.sizes, learned.scores, strict=True)]
     for one in learned.forecasts:
-        told = "foreseen, far beyond the data" if one.far else "foreseen"
-        rows.append((Entry(text=f"{one.num_pairs:,}", order=one.num_pairs), estimated(one.score), Entry(text=told)))
+        points.append((one.num_pairs, one.score, "foreseen, far beyond the data" if one.far else "foreseen"))
+    rows = [(number(size, ","), estimated(score), Entry(text=told)) for size, score, told in points]
     rows.append((Entry(text="without end"), estimated(curve.ceiling), Entry(text="ceiling of the law")))
     table = Table(
-        caption="scores by number of training rows", heads=("training rows", learned.metric, ""), rows=tuple(rows)
+        caption="Scores by number of training rows", heads=("training rows", learned.metric, ""), rows=tuple(rows)
     )
     remarks = tuple(Remark(text=note) for note in (*curve.notes, *learned.notes))
     blocks = (chart, table, *([Remarks(title="Notes", remarks=remarks)] if remarks else []))

@@ -6,7 +6,6 @@ from binder.evaluate.decomposition import Decomposition
 from binder.evaluate.diagnosis import CellDiagnosis
 from binder.report.blocks import Chart, Entry, Section, Selector, Table, Text
 from binder.report.figures import Figure, Measured, decomposition_bars
-from binder.report.sections.cells import MOST
 from binder.report.subject import Subject
 from binder.report.words import arrow, bounds, number, pairs_named
 
@@ -37,7 +36,7 @@ def legs(subject: Subject) -> Section:
         selectors=(Selector(label="hub modality", options=tuple(names)),),
         least_rem=min(48, 10 + 3 * max(map(len, groups.values()))),
     )
-    blocks = (Text(text=_READ), chart, _table(subject, apart[:MOST]))
+    blocks = (Text(text=_READ), chart, _table(subject, apart))
     return Section(id="legs", title="Legs through the hub", blocks=blocks)
 
 

@@ -14,7 +14,9 @@ def notes(subject: Subject) -> Section:
     """Samples left out, remarks on the others, missing controls and calibrations."""
     facts = subject.report.facts
     skips = Counter((skip["modality"], skip["reason"].partition("\n")[0]) for skip in facts.get("skips", ()))
-    missing = [f"no untrained control of {name}: {reason}" for name, reason in facts.get("no_control", {}).items()]
+    missing = [
+        f"no untrained control of {name}: {reason}" for name, reason in sorted(facts.get("no_control", {}).items())
+    ]
     blocks: list[Block] = []
     for title, lines in (
         ("Samples left out", [f"{count} x {name}: {reason}" for (name, reason), count in skips.items()]),

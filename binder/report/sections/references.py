@@ -18,7 +18,7 @@ def references(subject: Subject) -> Section:
     if not found:
         return Section(id="references", title="Floor and ceiling")
     table = Table(
-        caption="what the same cells score in other spaces; differences are the space's minus the reference's",
+        caption="What the same cells score in other spaces; differences are the space's minus the reference's",
         heads=("query → gallery", "reference", "metric", "reference scores", "difference", "ratio", "how it was made"),
         rows=tuple(row for one in found for row in _rows(one, subject.rules)),
         filters=True,

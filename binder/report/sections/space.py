@@ -51,6 +51,6 @@ def _label_column(subject: Subject) -> str | None:
         return None
     if subject.samples.table.labels is not None:
         return "label"
-    seen = Counter(name for columns in subject.report.facts["rules"][0]["sees"].values() for name in columns)
+    seen = Counter(name for _, columns in sorted(subject.report.facts["rules"][0]["sees"].items()) for name in columns)
     told = [name for name, _ in seen.most_common() if name not in ("id", "group")]
     return told[0] if told else None

@@ -16,6 +16,7 @@ from binder.errors import DisplayError
 from binder.report.media import LARGEST_FRAGMENT, render
 from binder.report.media.colours import STOPS, Extent, colour
 from binder.report.media.curves import line, thin
+from binder.report.media.ogg import with_serial
 from binder.report.media.pictures import webp
 
 METRES = Scale(unit="m", reversed=True)
@@ -143,6 +144,17 @@ def test_a_sound_is_heard_as_it_is() -> None:
     spectrum = np.abs(np.fft.rfft(heard[:16_000]))
     assert abs(int(spectrum.argmax()) - 1000) <= 2
     assert np.sqrt((heard**2).mean()) == pytest.approx(0.5 / np.sqrt(2), rel=0.1)
+
+
+def test_a_sound_gives_the_same_bytes_each_time_and_every_page_its_checksum() -> None:
+    sound = Sound(waveform=LONG, rate_hz=16_000.0)
+    assert render(sound, name="x") == render(sound, name="x")
+    stream = BytesIO()
+    soundfile.write(stream, LONG[:8000], 16_000, format="OGG", subtype="OPUS")
+    drawn = stream.getvalue()
+    serial = int.from_bytes(drawn[14:18], "little")
+    assert with_serial(drawn, serial) == drawn  # libsndfile's own checksums
+    assert with_serial(drawn, 7) != drawn and with_serial(drawn, 7)[14:18] == bytes([7, 0, 0, 0])
 
 
 def test_a_library_without_opus_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
