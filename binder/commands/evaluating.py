@@ -108,7 +108,7 @@ def report(
     folder, run = report_folder(path)
     tables = [] if table is None else open_tables(table, run=run, group=group, label=label)
     for file in write_pages(folder, run=run, tables=tables, console=console):
-        console.print(f"saved {file}", highlight=False)
+        console.print(f"saved {file}", highlight=False, soft_wrap=True)
 
 
 def certify(

@@ -49,11 +49,12 @@ def pairs_named(pairs: Iterable[tuple[str, str, str]], rules: Sequence[str]) -> 
 
 def gathered(remarks: Iterable[tuple[str, str]]) -> tuple[Remark, ...]:
     """(sentence, cell) pairs as one remark for each sentence, with the cells it is about."""
-    members: dict[str, list[str]] = {}
+    members: dict[str, dict[str, None]] = {}
     for text, name in remarks:
-        members.setdefault(short(text, LONGEST_REMARK), []).append(name)
+        members.setdefault(short(text, LONGEST_REMARK), {})[name] = None  # once, though under several rules
     found = []
-    for text, names in members.items():
+    for text, cells in members.items():
+        names = [*cells]
         more = [f"and {len(names) - MOST_MEMBERS} more"] if len(names) > MOST_MEMBERS else []
         found.append(Remark(text=text, about=(*names[:MOST_MEMBERS], *more)))
     return tuple(found)

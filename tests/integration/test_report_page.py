@@ -1,7 +1,6 @@
 """A run's report as a page: written by `binder eval`, rebuilt by `binder report`, of all six senses, in a browser."""
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
@@ -11,9 +10,9 @@ from typer.testing import CliRunner
 
 from binder.cli import app
 from binder.config import RunConfig
-from binder.extras import Extra
 from binder.run import train
-from binder.run.reporting import write_pages
+
+pytestmark = pytest.mark.slow
 
 SENSES = ("image", "text", "audio", "depth", "thermal", "imu")
 KINDS = ("picture", "film", "sound", "traces", "words")  # of binder.display, that the six senses show
@@ -62,32 +61,3 @@ def test_a_report_is_rebuilt_byte_by_byte_without_encoding(run: Path) -> None:
     done = CliRunner().invoke(app, ["report", str(run)])
     assert done.exit_code == 0 and "report.html" in done.output, done.output
     assert {name: (run / "report" / name).read_bytes() for name in before} == before
-
-
-def test_a_report_alone_is_shown_without_samples_or_with_the_table_named(run: Path, scenes: Path, tmp_path) -> None:
-    folder = shutil.copytree(run / "report", tmp_path / "moved")
-    assert CliRunner().invoke(app, ["report", str(folder)]).exit_code == 0
-    assert "the table is not known" in page_of(folder) and "media-sound" not in page_of(folder).partition("<body>")[2]
-    assert CliRunner().invoke(app, ["report", str(folder), "--table", str(scenes)]).exit_code == 0
-    assert "media-sound" in page_of(folder).partition("<body>")[2]
-
-
-def test_a_changed_table_leaves_the_galleries_out_and_says_so(run: Path, scenes: Path, tmp_path: Path) -> None:
-    copied = shutil.copytree(scenes.parent, tmp_path / "scenes")
-    for path in (copied / "audio").iterdir():
-        path.write_bytes(path.read_bytes() + b"\0")
-    folder = shutil.copytree(run / "report", tmp_path / "report")
-    assert CliRunner().invoke(app, ["report", str(folder), "--table", str(copied / scenes.name)]).exit_code == 0
-    assert "or has changed since" in page_of(folder)
-    assert "or has changed since" in (folder / "report.md").read_text(encoding="utf-8")
-
-
-def test_without_the_extra_it_is_said_how_to_get_the_page(
-    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    folder = shutil.copytree(run / "report", tmp_path / "report")
-    (folder / "report.html").unlink()
-    extra = Extra(name="hub-binder[report]", missing=("plotly>=6.0",))
-    monkeypatch.setattr("binder.run.reporting.own_extra", lambda name: extra)
-    assert write_pages(folder) == [folder / "report.md"]
-    assert "pip install 'hub-binder[report]'" in caplog.text and not (folder / "report.html").exists()

@@ -7,14 +7,14 @@ from binder.evaluate.diagnosis import CellDiagnosis
 from binder.report.blocks import Chart, Entry, Section, Selector, Table, Text
 from binder.report.figures import Figure, Measured, decomposition_bars
 from binder.report.subject import Subject
-from binder.report.words import arrow, bounds, number, pairs_named
+from binder.report.words import arrow, bounds, estimated, number, pairs_named
 
 _MOST_BARS = 24  # pairs of one chart; the table has more
 _READ = (
     "Does a → c come through the hub? First leg: a finds the hub's items; second leg: the hub's items find c; "
-    "promise: the hit@1 that the product of both legs gives; reached: what was measured. Below its promise a pair "
-    "loses what both legs carry; above it the two share what the hub does not show. Leg ratio: what was reached above "
-    "chance, over what the weaker leg reaches above chance."
+    "promise: the hit@1 that the product of both legs gives against normal scores, a range where queries have several "
+    "answers; reached: what was measured. Below its promise a pair loses what both legs carry; above it the two share "
+    "what the hub does not show. Leg ratio: what was reached above chance, over what the weaker leg reaches above chance."
 )
 
 
@@ -50,7 +50,8 @@ def _bars(subject: Subject, group: list[tuple[CellDiagnosis, Decomposition]]) ->
         ):
             one = subject.report.cell(query, gallery, cell.rule).metrics["hit@1"]
             parts[name].append((hit, one.low, one.high))
-        parts["promise"].append((leg.promised_hit, None, None))
+        promise = leg.promised_hit
+        parts["promise"].append((promise.value, promise.low, promise.high) if promise else (None, None, None))
     columns = {name: np.array(rows, dtype=np.float64).T for name, rows in parts.items()}
     return decomposition_bars(
         {name: Measured(values=value, low=low, high=high) for name, (value, low, high) in columns.items()},
@@ -67,7 +68,7 @@ def _table(subject: Subject, apart: list[CellDiagnosis]) -> Table:
         (name,) = pairs_named([(cell.query, cell.gallery, cell.rule)], subject.rules)
         reached = subject.report.cell(cell.query, cell.gallery, cell.rule).metrics["hit@1"]
         for leg in cell.legs:
-            numbers = (number(value) for value in (leg.first.hit, leg.second.hit, leg.promised_hit))
+            numbers = (number(leg.first.hit), number(leg.second.hit), estimated(leg.promised_hit))
             measured = Entry(text=f"{leg.hit:.3f}", note=bounds(reached), order=leg.hit)
             rest = (number(leg.chance), number(leg.leg_ratio, ".2f"), number(leg.hub_dimension, ".1f"))
             rows.append((Entry(text=name), Entry(text=leg.via), *numbers, measured, *rest))
