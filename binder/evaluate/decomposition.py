@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from binder.evaluate.pair_scores import PairScores
-from binder.evaluate.scoring import Question
+from binder.evaluate.scoring import Estimate, Question
 from binder.metrics import effective_dimension, expected_hit, product_excess
 
 
@@ -46,7 +46,9 @@ class Decomposition:
         excess: measured, of the cell.
         product: the excess that the legs promise.
         hit: measured hit@1.
-        promised_hit: hit@1 that the promised excess gives against normal scores of the cell's own spread.
+        promised_hit: hit@1 that the promised excess gives against normal scores of the cell's own spread. Where a
+            query has several answers, between `low` (their scores rise and fall together, as one answer's) and `high`
+            (they are independent), and `value` is the middle.
         chance: of hit@1.
         leg_ratio: (hit - chance) / (hit of the weaker leg - its chance); None where that leg is at chance.
     """
@@ -59,7 +61,7 @@ class Decomposition:
     excess: float
     product: float
     hit: float
-    promised_hit: float | None
+    promised_hit: Estimate | None
     chance: float
     leg_ratio: float | None
 
@@ -95,11 +97,6 @@ def decompose(whole: Scored, first: Scored, second: Scored) -> Decomposition | N
     if spread < 1e-9:
         return None
     product = product_excess(first.scores.excess, second.scores.excess, spread)
-    scores = whole.scores
-    promised = None
-    if scores.spread > 0:
-        size = len(whole.question.gallery)
-        promised = expected_hit(product / scores.spread, size, num_relevant=max(1, round(scores.mean_relevant)))
     weaker = min(first.hit - first.chance, second.hit - second.chance)
     return Decomposition(
         via=hub.name,
@@ -107,10 +104,24 @@ def decompose(whole: Scored, first: Scored, second: Scored) -> Decomposition | N
         second=second.leg(),
         hub_spread=spread,
         hub_dimension=effective_dimension(hub.vectors),
-        excess=scores.excess,
+        excess=whole.scores.excess,
         product=product,
         hit=whole.hit,
-        promised_hit=promised,
+        promised_hit=_promise(product, whole),
         chance=whole.chance,
         leg_ratio=(whole.hit - whole.chance) / weaker if weaker > 0 else None,
     )
+
+
+def _promise(product: float, whole: Scored) -> Estimate | None:
+    """hit@1 from an excess; None in a space without spread."""
+    scores = whole.scores
+    if scores.spread <= 0:
+        return None
+    separation, num_relevant = product / scores.spread, max(1, round(scores.mean_relevant))
+    num_others = len(whole.question.gallery) - num_relevant
+    together = expected_hit(separation, num_others + 1)
+    if num_relevant == 1:
+        return Estimate(value=together)
+    apart = expected_hit(separation, num_others + num_relevant, num_relevant=num_relevant)
+    return Estimate(value=(together + apart) / 2, low=min(together, apart), high=max(together, apart))

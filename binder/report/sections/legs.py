@@ -14,7 +14,7 @@ _READ = (
     "Does a → c come through the hub? First leg: a finds the hub's items; second leg: the hub's items find c; "
     "promise: the hit@1 that the product of both legs gives against normal scores, a range where queries have several "
     "answers; reached: what was measured. Below its promise a pair loses what both legs carry; above it the two share "
-    "what the hub does not show. Leg ratio: what was reached above chance, over what the weaker leg reaches above chance."
+    "what the hub does not show. Leg ratio: what was reached above chance, over the weaker leg's."
 )
 
 

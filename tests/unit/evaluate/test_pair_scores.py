@@ -10,6 +10,7 @@ from binder.evaluate.items import collapse
 from binder.evaluate.pair_scores import pair_scores
 from binder.evaluate.relevance import relate, relevance_rules
 from binder.evaluate.scoring import Question
+from binder.metrics import expected_hit
 from tests.evaluate_parts import class_space, encode, make_rows, unit
 
 NUM, DIM = 300, 24
@@ -104,9 +105,27 @@ def test_the_legs_foretell_a_pair_that_only_the_hub_joins() -> None:
     parts = take_apart(*bound_space(2))
     assert parts is not None and parts.promised_hit is not None and parts.leg_ratio is not None
     assert parts.product == pytest.approx(parts.excess, rel=0.1)
-    assert parts.promised_hit == pytest.approx(parts.hit, abs=0.12)
+    assert parts.promised_hit.value == pytest.approx(parts.hit, abs=0.12)
+    assert parts.promised_hit.low is None  # one answer: one promise
     assert 0 < parts.leg_ratio < 1
     assert (parts.first.query, parts.first.gallery, parts.second.gallery) == ("audio", "image", "depth")
+
+
+def test_with_several_answers_the_promise_is_a_range() -> None:
+    encoded, rows, _ = class_space(num=120, classes=6)
+
+    def scored(query, gallery):
+        question = ask(encoded, rows, query, gallery, ("label",))
+        table = question.rank(question.query.vectors, question.gallery.vectors)[0]
+        return Scored(question=question, scores=scores_of(question), hit=table.means()["hit@1"], chance=1 / 6)
+
+    parts = decompose(scored("imu", "depth"), scored("imu", "image"), scored("image", "depth"))
+    assert parts is not None
+    promise = parts.promised_hit
+    assert promise is not None and promise.low is not None and promise.high is not None
+    assert promise.low < promise.value < promise.high
+    separation = parts.product / scored("imu", "depth").scores.spread
+    assert promise.low == pytest.approx(expected_hit(separation, 101), abs=0.02)  # twenty answers in about six classes
 
 
 def test_what_two_towers_share_beside_the_hub_shows_above_the_promise() -> None:
