@@ -54,6 +54,6 @@ def _row(cell: Cell, controls: list[str], several_rules: bool) -> tuple[Entry, .
 
 _READ = (
     "A cell deserves trust where it lies above chance and above its controls: shuffled (the gallery's vectors change "
-    "owners), untrained (the towers before training), label only (each query replaced by the mean of the others of its class), "
+    "owners), untrained (the towers before training), label only (the mean of the others of a query's class asks), "
     "two-hop (by way of the nearest hub vector). A dash: not measured."
 )
