@@ -50,7 +50,8 @@ class Decomposition:
             query has several answers, between `low` (their scores rise and fall together, as one answer's) and `high`
             (they are independent), and `value` is the middle.
         chance: of hit@1.
-        leg_ratio: (hit - chance) / (hit of the weaker leg - its chance); None where that leg is at chance.
+        leg_ratio: (hit - chance) / (hit of the weaker leg - its chance); None where that leg is below twice chance,
+            so that the ratio would say little.
     """
 
     via: str
@@ -97,7 +98,7 @@ def decompose(whole: Scored, first: Scored, second: Scored) -> Decomposition | N
     if spread < 1e-9:
         return None
     product = product_excess(first.scores.excess, second.scores.excess, spread)
-    weaker = min(first.hit - first.chance, second.hit - second.chance)
+    weaker = min((first, second), key=lambda leg: leg.hit - leg.chance)
     return Decomposition(
         via=hub.name,
         first=first.leg(),
@@ -109,7 +110,7 @@ def decompose(whole: Scored, first: Scored, second: Scored) -> Decomposition | N
         hit=whole.hit,
         promised_hit=_promise(product, whole),
         chance=whole.chance,
-        leg_ratio=(whole.hit - whole.chance) / weaker if weaker > 0 else None,
+        leg_ratio=(whole.hit - whole.chance) / (weaker.hit - weaker.chance) if weaker.hit > 2 * weaker.chance else None,
     )
 
 

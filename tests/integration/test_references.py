@@ -12,6 +12,8 @@ from binder.run.references import closed_form_floor, paired_ceiling
 from binder.run.training import train
 from tests.small_run import small_run
 
+pytestmark = pytest.mark.slow  # three trainings
+
 
 @pytest.fixture(scope="module")
 def finished(scenes: Path, tmp_path_factory: pytest.TempPathFactory):

@@ -33,7 +33,7 @@ def test_undecodable_paths_can_be_printed():
 
 def test_every_error_is_a_binder_error():
     found = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert len(found) == 10
+    assert len(found) == 11
     assert all(issubclass(error, BinderError) for error in found)
     assert issubclass(HubMismatchError, HubError)
 

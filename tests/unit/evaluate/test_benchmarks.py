@@ -110,6 +110,7 @@ def test_published_class_lists_have_their_published_lengths() -> None:
         assert len({text for own in classes.values() for text in own}) == texts
 
 
+@pytest.mark.slow
 def test_the_playground_is_the_table_of_its_record_and_a_report_says_so(playground: Path) -> None:
     report = evaluate_benchmark(
         untrained_space("audio", "imu"), "playground-v1", playground, strict=True, bootstrap=100
@@ -127,6 +128,7 @@ def test_the_playground_is_the_table_of_its_record_and_a_report_says_so(playgrou
     assert lines[1] == f"the table is the one of the record ({PLAYGROUND[:8]})"
 
 
+@pytest.mark.slow
 def test_it_is_the_evaluation_that_one_would_write_by_hand(playground: Path, tmp_path: Path) -> None:
     record = open_benchmark("playground-v1").model_copy(
         update={"headline": open_benchmark("clotho-v1").headline.model_copy(update={"query": "imu"})}
@@ -144,6 +146,7 @@ def test_it_is_the_evaluation_that_one_would_write_by_hand(playground: Path, tmp
     assert Report.load(tmp_path / "report").facts["benchmark"] == report.facts["benchmark"]
 
 
+@pytest.mark.slow
 def test_another_table_is_said_and_refused_where_strict(playground: Path) -> None:
     record = open_benchmark("playground-v1").model_copy(update={"table_hash": "0" * 32})
     space = untrained_space("imu")
@@ -157,6 +160,7 @@ def test_another_table_is_said_and_refused_where_strict(playground: Path) -> Non
         evaluate_benchmark(space, unmeasured, playground, strict=True)
 
 
+@pytest.mark.slow
 def test_one_command_evaluates_a_saved_space(playground: Path, tmp_path: Path) -> None:
     untrained_space("audio").save(tmp_path / "space")
     command = ["eval", str(tmp_path / "space"), "--benchmark", "playground-v1", "--output", str(tmp_path / "report")]
@@ -168,6 +172,7 @@ def test_one_command_evaluates_a_saved_space(playground: Path, tmp_path: Path) -
     assert Report.load(tmp_path / "report").facts["benchmark"]["table"]["verdict"] == "matches"
 
 
+@pytest.mark.slow
 def test_classes_without_a_prototype_are_no_zero_shot(playground: Path) -> None:
     record = open_benchmark("esc50-imagebind-v1").model_copy(
         update={"label": "object", "group": "group", "classes": {"ball": ("a ball",), "unicorn": ("unicorn",)}}
@@ -176,6 +181,7 @@ def test_classes_without_a_prototype_are_no_zero_shot(playground: Path) -> None:
         evaluate_benchmark(untrained_space("audio"), record, playground)
 
 
+@pytest.mark.slow
 def test_a_space_without_a_modality_of_the_headline_is_refused(playground: Path) -> None:
     with pytest.raises(ConfigError, match="the space cannot answer clotho-v1"):
         evaluate_benchmark(untrained_space("imu"), "clotho-v1", playground)
