@@ -23,7 +23,10 @@ def evaluate(
         str | None, typer.Option(help="with --table: prompt templates for its texts, by name or YAML file")
     ] = None,
     skip: Annotated[bool, typer.Option("--skip", help="with --table: leave bad samples out and list them")] = False,
-    output: Annotated[Path | None, typer.Option(help="report folder; default: PATH/report")] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="report folder; default: PATH/report, of a run on another table PATH/report-TABLE"),
+    ] = None,
     floor: Annotated[
         bool, typer.Option("--floor", help="of a run: set it beside ridge regression on its untrained encoders")
     ] = False,
@@ -42,10 +45,14 @@ def evaluate(
     """Encode every modality once and print the certified matrix of all ordered pairs."""
     from binder.run import evaluate_run, evaluate_space_on
     from binder.run.keeping import keep_findings
-    from binder.run.references import find_references
+    from binder.run.references import check_ceilings, find_references
     from binder.run.reporting import open_tables, write_pages
 
-    target = output or path / "report"
+    if (floor or ceiling) and (table is not None or benchmark is not None):
+        raise typer.BadParameter("--floor and --ceiling are of a run on its own table")
+    if ceiling:
+        check_ceilings(path, ceiling)
+    target = output or path / _report_name(path, table, benchmark)
     if benchmark is not None:
         _evaluate_benchmark(path, benchmark, data, target, strict=strict, skip=skip, device=device)
         return
@@ -73,6 +80,13 @@ def evaluate(
     tables = [] if table is None else open_tables(table, run=path, group=group, label=label)
     write_pages(target, run=path, tables=tables, console=console)
     console.print(f"saved in {target}", highlight=False)
+
+
+def _report_name(path: Path, table: str | None, benchmark: str | None) -> str:
+    """A run's report is of its own table; other tables get folders of their own beside it."""
+    if not (path / "config.yaml").is_file() or (table is None and benchmark is None):
+        return "report"
+    return f"report-{benchmark or Path(str(table)).stem}"
 
 
 def _evaluate_benchmark(

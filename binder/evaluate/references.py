@@ -34,11 +34,15 @@ def _reference(block: Block, kind: Kind, note: str, num_bootstrap: int, seed: in
     own_draws, their_draws = block.draws(num_bootstrap, seed)[:, :, places]
 
     def estimated(values: np.ndarray, draws: np.ndarray) -> Estimates:
-        bounds = block.interval(draws, num_bootstrap)
+        with np.errstate(invalid="ignore"):  # between two unbounded draws there is no number, and no bound
+            bounds = block.interval(draws, num_bootstrap)
         ends = (None,) * len(METRICS)
         low, high = (ends if one is None else one.tolist() for one in (bounds.low, bounds.high))
         rows = zip(METRICS, values.tolist(), low, high, strict=True)
-        return {name: Estimate(value=value, low=a, high=b if b != np.inf else None) for name, value, a, b in rows}
+        return {
+            name: Estimate(value=value, low=a, high=b if b is None or np.isfinite(b) else None)
+            for name, value, a, b in rows
+        }
 
     above = np.where(their_draws > chance, their_draws - chance, 0)  # a draw at chance leaves the ratio unbounded
     with np.errstate(invalid="ignore", divide="ignore"):

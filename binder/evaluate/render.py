@@ -43,9 +43,9 @@ def render_report(report: "Report", console: Console) -> None:
         if console.width >= _WIDE:
             _print_cells(cells, console)
         else:
-            console.print(
-                Text(f"A terminal {_WIDE} columns wide shows every metric and control; report.json has them.\n")
-            )
+            wide = f"A terminal {_WIDE} columns wide shows every metric and control; report.html has them, too."
+            console.print(Text(f"{wide}\n"))
+        _print_all_remarks(cells, console)
     _print_legend(report, console)
 
 
@@ -105,6 +105,9 @@ def _print_cells(cells: Sequence[Cell], console: Console) -> None:
     if done:
         console.print(_metric_table(done))
         console.print(_control_table(done))
+
+
+def _print_all_remarks(cells: Sequence[Cell], console: Console) -> None:
     for title, lines in (
         ("Not evaluated", [(cell, (cell.why_not,)) for cell in cells if cell.why_not is not None]),
         ("Tainted, because", [(cell, cell.certificate.reasons) for cell in cells]),

@@ -83,7 +83,12 @@ class Report:
         try:
             body = _BODY.validate_python(value)
         except ValidationError as error:
-            raise ArtifactError.explain("not a report", got=f"{folder}: {error.errors()[0]['loc']}") from error
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+            raise ArtifactError.explain(
+                "not a report of this version of binder",
+                got=f"{folder}: {place} is not what it should be",
+                fix="evaluate again: binder eval",
+            ) from error
         ranks = pq.read_table(folder / "ranks.parquet")
         return cls(ranks=ranks, **vars(body))
 

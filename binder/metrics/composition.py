@@ -18,9 +18,10 @@ leg carries is not the same. Source: reasoning of docs/shared_space.md; the inde
 hub-mediated alignment, and the law of the unconscious contrastive learner (https://arxiv.org/abs/2501.11326).
 """
 
-import numpy as np
+import math
+
 from scipy.integrate import quad
-from scipy.stats import norm
+from scipy.special import log_ndtr
 
 from binder.errors import MetricError
 
@@ -61,8 +62,9 @@ def expected_hit(separation: float, num_gallery: int, *, num_relevant: int = 1) 
 
 
 def _density(z: float, separation: float, num_gallery: int, num_relevant: int) -> float:
-    best = norm.logpdf(z - separation) + (num_relevant - 1) * norm.logcdf(z - separation)
-    return num_relevant * float(np.exp(best + (num_gallery - num_relevant) * norm.logcdf(z)))
+    above = z - separation
+    best = -above * above / 2 + (num_relevant - 1) * log_ndtr(above)
+    return num_relevant * math.exp(best + (num_gallery - num_relevant) * log_ndtr(z)) / math.sqrt(2 * math.pi)
 
 
 def _bounds(separation: float) -> tuple[float, float]:

@@ -107,7 +107,8 @@ def print_probe(found: LinearProbe, console: Console) -> None:
         )
     console.print(table)
     if found.zero_shot is not None:
-        worth = "more shots than were tried" if found.worth_shots is None else f"{found.worth_shots} shots"
+        reached = found.worth_shots
+        worth = "more shots a class than were tried" if reached is None else f"{reached} a class or fewer"
         console.print(
             f"zero-shot {found.zero_shot.value:.3f} [{_bounds(found.zero_shot)}], worth {worth}", highlight=False
         )

@@ -54,6 +54,19 @@ def find_references(
     return found
 
 
+def check_ceilings(run: Path, pairs: Sequence[str]) -> None:
+    """Refuse pairs `A-B` that are not of two towers of the run; costs nothing, so it can be asked first.
+
+    Raises:
+        ConfigError: there is such a pair.
+    """
+    towers = load_config(run / "config.yaml").towers
+    for pair in pairs:
+        query, _, gallery = pair.partition("-")
+        if query == gallery or query not in towers or gallery not in towers:
+            raise ConfigError.explain("a ceiling is of two towers", got=pair, expected="A-B", choices=towers)
+
+
 def closed_form_floor(run: Path, report: Report, *, console: Console | None = None) -> list[Reference]:
     """The run's encoders as they were before training, with ridge regression to the hub on the same pairs.
 
@@ -62,12 +75,19 @@ def closed_form_floor(run: Path, report: Report, *, console: Console | None = No
         report: of the run, to compare with.
         console: where progress is drawn.
     """
-    config = load_config(run / "config.yaml").to_json()
-    for tower in config["towers"].values():
-        tower["encoder"] = {"name": "closed_form", "method": "ridge", "features": tower["encoder"] or "default"}
-        tower["trained"] = "full"
+    config = floor_config(load_config(run / "config.yaml"))
     note = "ridge regression on the encoders before training, same pairs"
     return _measure(run / FOLDER / "floor", config, report, "floor", note, console)
+
+
+def floor_config(config: RunConfig) -> dict[str, Any]:
+    """The run with every tower's encoder left as it begins, and ridge regression for its head."""
+    content = config.to_json()
+    for tower in content["towers"].values():
+        tower["encoder"] = {"name": "closed_form", "method": "ridge", "features": tower["encoder"] or "default"}
+        for key in ("trained", "head", "train", "loss"):  # a closed form solves for a linear head, without epochs
+            tower.pop(key, None)
+    return content
 
 
 def paired_ceiling(
@@ -88,12 +108,8 @@ def paired_ceiling(
     Raises:
         ConfigError: the run has no such towers.
     """
+    check_ceilings(run, [f"{query}-{gallery}"])
     config = load_config(run / "config.yaml")
-    for name in (query, gallery):
-        if name not in config.towers or query == gallery:
-            raise ConfigError.explain(
-                "a ceiling is of two towers", got=f"{query}-{gallery}", expected="A-B", choices=config.towers
-            )
     folder = run / FOLDER / f"ceiling_{query}_{gallery}"
     vectors = folder.with_suffix(".parquet")
     if not vectors.exists():

@@ -208,7 +208,9 @@ class _Judge:
 
     def _estimates(self, names: Sequence[str], values: np.ndarray, draws: np.ndarray) -> Estimates:
         means = dict(zip(names, values.tolist(), strict=True))
-        return estimates(means, nested_draws(draws, seed=self.seed), self.weights.shape[1])
+        least = -1 if "gap" in names else 0  # rescaled draws of few repeats may leave the range of what they are of
+        rescaled = np.clip(nested_draws(draws, seed=self.seed), least, 1)
+        return estimates(means, rescaled, self.weights.shape[1])
 
 
 def _possible(train: Labelled, shots: Sequence[int]) -> tuple[list[int], list[str]]:
