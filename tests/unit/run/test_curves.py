@@ -55,6 +55,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     return done
 
 
+@pytest.mark.slow
 def test_finished_parts_are_kept_and_a_stopped_one_goes_on(config: RunConfig, trained: list[float]) -> None:
     with pytest.raises(KeyboardInterrupt):
         learning_curve(config, FRACTIONS)
