@@ -213,19 +213,19 @@ def test_names_and_files_are_found_or_refused_in_words(tmp_path: Path) -> None:
 
 
 def test_a_strangers_package_brings_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    package = tmp_path / "sonar_pack"
+    package = tmp_path / "sonar_records"
     package.mkdir()
     (package / "__init__.py").touch()
     content = open_benchmark("clotho-v1").model_dump(mode="json") | {"name": "sonar"}
     (package / "sonar-v1.yaml").write_text(yaml.safe_dump(content))
-    info = tmp_path / "sonar_pack-1.0.dist-info"
+    info = tmp_path / "sonar_records-1.0.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sonar-pack\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{finding.GROUP}]\nsonar = sonar_pack\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: sonar-records\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{finding.GROUP}]\nsonar = sonar_records\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     assert open_benchmark("sonar-v1").title == open_benchmark("clotho-v1").title
     assert "sonar-v1" in {row["benchmark"].strip("`") for row in benchmark_rows()}
-    assert [record.id for record in all_benchmarks("sonar-pack")] == ["sonar-v1"]
+    assert [record.id for record in all_benchmarks("sonar-records")] == ["sonar-v1"]
     content["name"] = "clotho"
     (package / "clotho-v1.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(RegistryError, match="two benchmarks are named 'clotho-v1'"):
