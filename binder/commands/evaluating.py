@@ -44,7 +44,7 @@ def evaluate(
 ) -> None:
     """Encode every modality once and print the certified matrix of all ordered pairs."""
     from binder.run import evaluate_run, evaluate_space_on
-    from binder.run.keeping import keep_findings
+    from binder.run.keeping import with_findings
     from binder.run.references import check_ceilings, find_references
     from binder.run.reporting import open_tables, write_pages
 
@@ -60,8 +60,8 @@ def evaluate(
         report = evaluate_run(path, split=split, output=target, device=device, console=console)
         if floor or ceiling:
             found = find_references(path, report, floor=floor, ceilings=ceiling or [], console=console)
-            fingerprint = report.facts["table_fingerprint"]
-            report = keep_findings(target, found, table_fingerprint=fingerprint, console=console) or report
+            report = with_findings(report, found)
+            report.save(target)  # its pages are written once, below
     else:
         report = evaluate_space_on(
             path,

@@ -16,7 +16,7 @@ from binder.evaluate.items import Items, collapse
 from binder.evaluate.pair_scores import PairScores, pair_scores
 from binder.evaluate.relevance import RelevanceRule, relate
 from binder.evaluate.scoring import Question
-from binder.metrics import MatchModel, calibration_error, fit_match, foresee_match, product_excess
+from binder.metrics import MatchModel, calibration_error, fit_match, foresee_match, hub_spread, product_excess
 
 _UNMATCHED = 20_000  # random pairs of different groups
 
@@ -155,14 +155,14 @@ def _foreseen(
     promised = {}
     for via in (one for one in items.values() if one.native):
         legs = scores.get((query.name, via.name)), scores.get((via.name, gallery.name))
-        mean = via.vectors.mean(axis=0, dtype=np.float64)
-        if legs[0] is not None and legs[1] is not None and mean @ mean < 1 - 1e-9:
-            promised[via.name] = product_excess(legs[0].excess, legs[1].excess, 1 - float(mean @ mean))
+        spread = hub_spread(via.vectors)
+        if legs[0] is not None and legs[1] is not None and spread > 1e-9:
+            promised[via.name] = product_excess(legs[0].excess, legs[1].excess, spread)
     if not promised:
         return "no hub modality of the validation table joins the two"
     via = max(promised, key=lambda name: promised[name])
-    other, spread = _unmatched(query, gallery, seed)
-    return foresee_match(promised[via] / spread, other), f"foreseen from the legs through {via}"
+    other, around = _unmatched(query, gallery, seed)
+    return foresee_match(promised[via] / around, other), f"foreseen from the legs through {via}"
 
 
 def _unmatched(query: Items, gallery: Items, seed: int) -> tuple[np.ndarray, float]:

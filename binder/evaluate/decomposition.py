@@ -7,11 +7,9 @@ because each carries something else; one above it has a and c share what b does 
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from binder.evaluate.pair_scores import PairScores
 from binder.evaluate.scoring import Estimate, Question
-from binder.metrics import effective_dimension, expected_hit, product_excess
+from binder.metrics import expected_hit, hub_spread, product_excess
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,8 +91,7 @@ def decompose(whole: Scored, first: Scored, second: Scored) -> Decomposition | N
         The parts, or None where the hub modality has a single direction, so that nothing can pass through it.
     """
     hub = first.question.gallery
-    mean = hub.vectors.mean(axis=0, dtype=np.float64)
-    spread = 1 - float(mean @ mean)
+    spread = hub_spread(hub.vectors)
     if spread < 1e-9:
         return None
     product = product_excess(first.scores.excess, second.scores.excess, spread)
@@ -104,7 +101,7 @@ def decompose(whole: Scored, first: Scored, second: Scored) -> Decomposition | N
         first=first.leg(),
         second=second.leg(),
         hub_spread=spread,
-        hub_dimension=effective_dimension(hub.vectors),
+        hub_dimension=hub.effective_dimension,
         excess=whole.scores.excess,
         product=product,
         hit=whole.hit,

@@ -4,12 +4,14 @@ Called by `binder.evaluate.runner` once per modality; cells work on items, never
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
 from binder.errors import MetricError
 from binder.evaluate.inputs import EncodedModality, Rows
+from binder.metrics import effective_dimension
 
 _SAME_CONTENT_TOLERANCE = 0.05  # batch size may change rounding, even in half precision, but nothing more
 
@@ -46,6 +48,11 @@ class Items:
 
     def __len__(self) -> int:
         return len(self.content)
+
+    @cached_property
+    def effective_dimension(self) -> float:
+        """Of the vectors (see `binder.metrics`); every pair that passes through this modality asks for it."""
+        return effective_dimension(self.vectors)
 
 
 def collapse(encoded: EncodedModality, rows: Rows) -> Items:

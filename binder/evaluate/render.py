@@ -64,7 +64,7 @@ def _print_matrix(cells: Sequence[Cell], console: Console) -> None:
     by_pair = {(cell.query, cell.gallery): cell for cell in cells}
     for start in range(0, len(names), _COLUMNS):
         part = names[start : start + _COLUMNS]
-        table = _table("(continued)" if start else None, padding=1)
+        table = plain_table("(continued)" if start else None, padding=1)
         table.add_column("", style="bold", no_wrap=True)
         for name in part:
             table.add_column(name, no_wrap=True, min_width=11)
@@ -89,7 +89,7 @@ def _matrix_cell(cell: Cell | None) -> Text:
 
 
 def _headline_table(report: "Report", rule: str) -> Table:
-    table = _table("Averages", padding=1)
+    table = plain_table("Averages", padding=1)
     for name in ("pairs", "cells", "hit@1", "mAP", "chance"):
         table.add_column(name, no_wrap=True)
     for line in (line for line in report.headlines if line.rule == rule):
@@ -131,7 +131,7 @@ def _print_remarks(title: str, remarks: list[tuple[str, str]], console: Console)
 
 
 def _metric_table(cells: Sequence[Cell]) -> Table:
-    table = _table("Cells")
+    table = plain_table("Cells")
     for name in ("query -> gallery", "", "queries", "of", "answers", "groups", *_METRICS.values(), "MdR"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("query -> gallery", "") else "right")
     for cell in cells:
@@ -144,7 +144,7 @@ def _metric_table(cells: Sequence[Cell]) -> Table:
 def _control_table(cells: Sequence[Cell]) -> Table:
     hops = list(dict.fromkeys(name for cell in cells for name in cell.controls if name.startswith("two-hop")))
     heads = ["hit@1", "lift", "chance", "shuffled", "untrained", *(name.replace(" via ", "\n") for name in hops)]
-    table = _table("hit@1 beside its controls")
+    table = plain_table("hit@1 beside its controls")
     for name in ("query -> gallery", "", *heads, "centred"):
         table.add_column(name, no_wrap=True, justify="left" if name in ("query -> gallery", "") else "right")
     for cell in cells:
@@ -165,7 +165,8 @@ def _control_table(cells: Sequence[Cell]) -> Table:
     return table
 
 
-def _table(title: str | None, *, padding: int = 0) -> Table:
+def plain_table(title: str | None, *, padding: int = 0) -> Table:
+    """A table with a line below its head only."""
     return Table(
         title=title,
         title_style="bold",

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -10,6 +9,7 @@ from rich.text import Text
 from binder.evaluate.corrections import Comparison
 from binder.evaluate.findings import Findings
 from binder.evaluate.reference import Reference
+from binder.evaluate.render import plain_table
 from binder.evaluate.scoring import Estimate
 
 _METRICS = ("hit@1", "mAP")
@@ -53,9 +53,7 @@ def _name(one: Comparison | Reference, metric: str) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(
-        title=title, title_style="bold", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False
-    )
+    table = plain_table(title, padding=1)
     for name in ("query -> gallery", "", *columns):
         table.add_column(name, no_wrap=True, justify="left" if name in ("query -> gallery", "") else "right")
     return table

@@ -16,7 +16,7 @@ from binder.metrics.bootstrap import (
 )
 from binder.metrics.calibration import MatchModel, calibration_error, fit_match, foresee_match
 from binder.metrics.chance import chance_metrics, median_best_rank, pool_chance
-from binder.metrics.composition import expected_hit, product_excess
+from binder.metrics.composition import expected_hit, hub_spread, product_excess
 from binder.metrics.counting import TOLERANCE
 from binder.metrics.geometry import (
     alignment,
@@ -67,6 +67,7 @@ __all__ = [
     "fit_match",
     "foresee_match",
     "group_weights",
+    "hub_spread",
     "hubness",
     "incidence",
     "median_best_rank",

@@ -20,26 +20,34 @@ hub-mediated alignment, and the law of the unconscious contrastive learner (http
 
 import math
 
+import numpy as np
+from jaxtyping import Float32
 from scipy.integrate import quad
 from scipy.special import log_ndtr
 
 from binder.errors import MetricError
 
 
-def product_excess(first: float, second: float, hub_spread: float) -> float:
+def hub_spread(vectors: Float32[np.ndarray, "item dim"]) -> float:
+    """V = E|b - m_b|^2 = 1 - |m_b|^2 of unit vectors b, 0 (all are one) to 1."""
+    mean = vectors.mean(axis=0, dtype=np.float64)
+    return 1 - float(mean @ mean)
+
+
+def product_excess(first: float, second: float, spread: float) -> float:
     """Excess that two legs promise: excess(a, b) excess(c, b) / v.
 
     Args:
         first: excess of a leg.
         second: excess of the other leg.
-        hub_spread: v = 1 - |mean of the hub's unit vectors|^2, in (0, 1].
+        spread: v, in (0, 1]; see `hub_spread`.
 
     Raises:
         MetricError: a hub without spread.
     """
-    if not 0 < hub_spread <= 1 + 1e-6:
-        raise MetricError.explain("hub vectors have no spread", got=hub_spread, expected="0 < 1 - |mean|^2 <= 1")
-    return first * second / hub_spread
+    if not 0 < spread <= 1 + 1e-6:
+        raise MetricError.explain("hub vectors have no spread", got=spread, expected="0 < 1 - |mean|^2 <= 1")
+    return first * second / spread
 
 
 def expected_hit(separation: float, num_gallery: int, *, num_relevant: int = 1) -> float:

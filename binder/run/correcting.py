@@ -22,7 +22,7 @@ from binder.evaluate.relevance import RelevanceRule, relate
 from binder.evaluate.scoring import Question
 from binder.publish import find_space, store_correction
 from binder.run.encoding import Encoder
-from binder.run.evaluation import Relevance, table_attributes
+from binder.run.evaluation import Relevance, table_rows
 from binder.run.progress import track
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
@@ -107,8 +107,7 @@ class _Encoded:
     """Raw vectors of all modalities of a table that the space embeds, whatever correction it has."""
 
     def __init__(self, encoder: Encoder, table: PairTable) -> None:
-        attributes = table_attributes(table)
-        self.rows = Rows(ids=table.ids, groups=table.groups, attributes=attributes, has_groups=table.has_groups)
+        self.rows = table_rows(table)
         names = [name for name in encoder.space.modalities if name in table.columns]
         self.items: dict[str, Items] = {name: collapse(_encode(encoder, name, table), self.rows) for name in names}
 

@@ -28,7 +28,7 @@ _KINDS: dict[type, tuple[str, tuple[str, ...]]] = {
 def keep_findings(
     path: Path, found: Sequence[Finding], *, table_fingerprint: str, console: Console | None = None
 ) -> Report | None:
-    """Add findings to the report of `path`; a newer answer to the same question takes the older one's place.
+    """Add findings to the report of `path`, save it and write its pages (see `with_findings`).
 
     Args:
         path: a run, or a report folder.
@@ -47,15 +47,20 @@ def keep_findings(
         if console is not None:
             console.print(f"not added to {folder}: that report is of other rows", highlight=False)
         return None
+    report = with_findings(report, found)
+    report.save(folder)
+    write_pages(folder, run=run, console=console)
+    if console is not None:
+        console.print(f"added to {folder}", highlight=False)
+    return report
+
+
+def with_findings(report: Report, found: Sequence[Finding]) -> Report:
+    """The report with these findings; a newer answer to the same question takes the older one's place."""
     findings = report.findings
     for one in found:
         field, key = _KINDS[type(one)]
         asked = [getattr(one, name) for name in key]
         others = [old for old in getattr(findings, field) if [getattr(old, name) for name in key] != asked]
         findings = replace(findings, **{field: (*others, one)})
-    report = replace(report, findings=findings)
-    report.save(folder)
-    write_pages(folder, run=run, console=console)
-    if console is not None:
-        console.print(f"added to {folder}", highlight=False)
-    return report
+    return replace(report, findings=findings)

@@ -27,7 +27,7 @@ from binder.evaluate.protocols.weights import choose_weights
 from binder.evaluate.protocols.zero_shot import ZeroShot, top_1, zero_shot
 from binder.prompts import TEXT, Prompts
 from binder.run.encoding import Encoder
-from binder.run.evaluation import Relevance, table_attributes
+from binder.run.evaluation import Relevance, table_rows
 from binder.run.tables import open_splits, require_split, tower_specs
 from binder.space import Space
 
@@ -97,8 +97,7 @@ class Setting:
 
     def rows(self, split: str | None = None) -> Rows:
         """The same without samples."""
-        table = self.table(split)
-        return Rows(ids=table.ids, groups=table.groups, attributes=table_attributes(table), has_groups=table.has_groups)
+        return table_rows(self.table(split))
 
     @contextmanager
     def encoder(self, prompts: Prompts | None = None):
